@@ -1,0 +1,167 @@
+"""Sections to chunks of a size that the embedding model takes whole, with page, heading and place kept.
+
+The document's text is its sections' texts joined by a blank line; a chunk's `start` and `end` count in it.
+Knows no index and no model: the caller brings the counting of tokens.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+from ingestion.parsing.base import ParsedDocument, Section
+
+if TYPE_CHECKING:
+    from llama_index.core.node_parser import SentenceSplitter
+
+CountTokens = Callable[[str], int]
+
+SECTION_SEPARATOR = "\n\n"
+_CHUNK_NAMESPACE = UUID("6f1b0d4e-6a0e-5d0c-9a64-0f6f3a3b7c11")
+# A section below this share of a chunk is a fragment: it joins its neighbour on the page.
+_FRAGMENT_SHARE = 1 / 3
+# The splitter counts the tokens of whatever it is given, over and over: it gets a bounded block at a time.
+_BLOCK_CHARS = 20_000
+# WordPiece makes one unknown token of a 'word' of any length; a chunk must not hide a megabyte in it.
+_CHARS_A_TOKEN_AT_MOST = 12
+_LONG_RUN = re.compile(r"[!-~]{240}(?=[!-~])")
+
+
+@dataclass(frozen=True)
+class ChunkText:
+    """A passage. `document_text[start:end] == text`; `page` and `heading` as in Section."""
+
+    ordinal: int
+    text: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Placed:
+    section: Section
+    start: int
+
+
+def document_text(parsed: ParsedDocument) -> str:
+    """The text in which chunks have their places."""
+    return SECTION_SEPARATOR.join(section.text for section in parsed.sections)
+
+
+def chunk_id(document_id: str, version: int, ordinal: int) -> str:
+    """The same UUID for the same place of the same version: writing twice replaces."""
+    return str(uuid5(_CHUNK_NAMESPACE, f"{document_id}:{version}:{ordinal}"))
+
+
+def chunk(parsed: ParsedDocument, *, tokens: int, overlap: int, count_tokens: CountTokens) -> list[ChunkText]:
+    """Chunks of at most `tokens` tokens in reading order, `overlap` shared by neighbours. None is blank.
+
+    Splits by LlamaIndex's SentenceSplitter: between paragraphs first, then sentences, phrases, words.
+    """
+
+    def cost(text: str) -> int:
+        return max(count_tokens(text), -(-len(text) // _CHARS_A_TOKEN_AT_MOST)) if len(text) > 1 else 1
+
+    splitter = _splitter(tokens=tokens, overlap=overlap, cost=cost)
+    chunks: list[ChunkText] = []
+    for placed in _merged(parsed.sections, tokens=tokens, cost=cost):
+        section = placed.section
+        for start, text in _split(section.text, splitter=splitter):
+            place = placed.start + start
+            chunks.append(
+                ChunkText(len(chunks), text, section.page, section.heading, start=place, end=place + len(text))
+            )
+    return chunks
+
+
+def _merged(sections: Sequence[Section], *, tokens: int, cost: CountTokens) -> Iterator[_Placed]:
+    """Neighbours on a page become one section where one of them is a fragment and both fit a chunk."""
+    fragment = int(tokens * _FRAGMENT_SHARE)
+    start = position = size = 0
+    held: Section | None = None
+    for section in sections:
+        own = cost(section.text[:_BLOCK_CHARS])
+        joins = held is not None and held.page == section.page and size + own <= tokens
+        if held is not None and joins and (size < fragment or own < fragment):
+            held, size = _joined(held, section), size + own
+        else:
+            if held is not None:
+                yield _Placed(held, start)
+            held, size, start = section, own, position
+        position += len(section.text) + len(SECTION_SEPARATOR)
+    if held is not None:
+        yield _Placed(held, start)
+
+
+def _joined(first: Section, second: Section) -> Section:
+    return Section(
+        text=first.text + SECTION_SEPARATOR + second.text,
+        page=first.page,
+        heading=_common_heading(first.heading, second.heading),
+    )
+
+
+def _common_heading(first: str, second: str) -> str:
+    common: list[str] = []
+    for ours, theirs in zip(first.split(" > "), second.split(" > "), strict=False):
+        if ours != theirs:
+            break
+        common.append(ours)
+    return " > ".join(common) or first or second
+
+
+def _split(text: str, *, splitter: "SentenceSplitter") -> Iterator[tuple[int, str]]:
+    for start, block in _blocks(text):
+        position = 0
+        for piece in splitter.split_text(block):
+            # Pieces are cut from the block in order and overlap: each begins after the one before began.
+            position = block.index(piece, position)
+            yield start + position, piece
+            position += 1
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    while start < len(text):
+        end = min(start + _BLOCK_CHARS, len(text))
+        if end < len(text):
+            end = _break_before(text, start=start, end=end)
+        yield start, text[start:end]
+        start = end
+
+
+def _break_before(text: str, *, start: int, end: int) -> int:
+    """The last paragraph, line or word end in the second half of the block; else its end."""
+    middle = start + _BLOCK_CHARS // 2
+    found = (text.rfind(separator, middle, end) for separator in ("\n\n", "\n", ". ", " "))
+    return next((position + 1 for position in found if position >= 0), end)
+
+
+def _without_long_runs(sentence: str) -> Iterator[str]:
+    start = 0
+    for run in _LONG_RUN.finditer(sentence):
+        yield sentence[start : run.end()]
+        start = run.end()
+    yield sentence[start:]
+
+
+def _splitter(*, tokens: int, overlap: int, cost: CountTokens) -> "SentenceSplitter":
+    from llama_index.core.node_parser import SentenceSplitter
+    from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
+
+    sentences = split_by_sentence_tokenizer()
+
+    def pieces(text: str) -> list[str]:
+        # Keys, hashes and base64 have no sentence, phrase or word to split by; single characters are too slow.
+        return [part for sentence in sentences(text) for part in _without_long_runs(sentence)]
+
+    return SentenceSplitter(
+        chunk_size=tokens,
+        chunk_overlap=overlap,
+        tokenizer=lambda text: range(cost(text)),
+        paragraph_separator="\n\n",
+        chunking_tokenizer_fn=pieces,
+    )

@@ -1,0 +1,40 @@
+"""The port for embedding models."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+Vector = tuple[float, ...]
+
+
+class Embedder(Protocol):
+    """Turns text into unit vectors of `dimension` floats."""
+
+    @property
+    def name(self) -> str:
+        """The model's name; part of an index's identity."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Floats of a vector. May ask the model or its server, once."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """What the model reads of a text, its special tokens included; the rest is cut off."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector a text, in order. Raises EmbedderUnavailableError."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens that the model makes of the text, without its own special ones; chunks are sized by it.
+
+        Never loads the model. An estimate that errs upwards where the tokenizer is out of reach.
+        """
+        ...
+
+    def embed_query(self, text: str) -> Vector:
+        """The vector of a question. Raises EmbedderUnavailableError."""
+        ...

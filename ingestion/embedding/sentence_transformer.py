@@ -1,0 +1,128 @@
+"""Embeddings by sentence-transformers, in this process. The model loads on first use, once, and stays.
+
+Sizes and token counts come from the model's folder and never load it.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ingestion.embedding.base import Vector
+from ingestion.errors import EmbedderUnavailableError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+_BATCH = 32
+_DEFAULT_MAX_TOKENS = 256
+_T = TypeVar("_T")
+
+
+class SentenceTransformerEmbedder:
+    """A model from a folder (`path`; no network is used then) or, without one, by name from the hub.
+
+    `threads` is torch's number of threads, which is one setting for the whole process.
+    """
+
+    def __init__(self, *, name: str, path: Path | None = None, threads: int = 1, device: str | None = None) -> None:
+        self.name = name
+        self._path = path
+        self._threads = threads
+        self._device = device
+        self._lock = threading.Lock()
+        self._loaded: SentenceTransformer | None = None
+
+    @cached_property
+    def dimension(self) -> int:
+        """From the pooling layer's configuration; without a folder, from the loaded model."""
+        config = self._config("1_Pooling/config.json")
+        if "word_embedding_dimension" in config:
+            return int(config["word_embedding_dimension"])
+        return _translated(lambda: int(self._model().get_sentence_embedding_dimension() or 0))
+
+    @cached_property
+    def max_tokens(self) -> int:
+        """The model cuts longer texts, its two special tokens included."""
+        return int(self._config("sentence_bert_config.json").get("max_seq_length", _DEFAULT_MAX_TOKENS))
+
+    def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+        """One unit vector a text, in order. Raises EmbedderUnavailableError."""
+        if not texts:
+            return []
+        return _translated(lambda: self._encode(list(texts)))
+
+    def embed_query(self, text: str) -> Vector:
+        """The unit vector of a question. Raises EmbedderUnavailableError."""
+        return _translated(lambda: self._encode([text])[0])
+
+    def count_tokens(self, text: str) -> int:
+        """By the model's own tokenizer. Raises EmbedderUnavailableError where there is none."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _encode(self, texts: list[str]) -> list[Vector]:
+        rows = self._model().encode(
+            texts,
+            batch_size=_BATCH,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return [tuple(map(float, row)) for row in rows]
+
+    def _model(self) -> "SentenceTransformer":
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> "SentenceTransformer":
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        torch.set_num_threads(self._threads)
+        source = str(self._path) if self._path else self.name
+        model = SentenceTransformer(source, device=self._device, local_files_only=self._path is not None)
+        model.eval()
+        # The fast tokenizer sets its truncation on first use, and then must not be in use by another thread.
+        model.encode(["warm up"], show_progress_bar=False)
+        return model
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer
+
+        tokenizer: Tokenizer = _translated(lambda: Tokenizer.from_str(self._tokenizer_json()))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def _tokenizer_json(self) -> str:
+        if self._path is not None:
+            return (self._path / "tokenizer.json").read_text(encoding="utf-8")
+        # A copy of the loaded model's own, whose truncation must stay as it is.
+        return str(self._model().tokenizer.backend_tokenizer.to_str())
+
+    def _config(self, name: str) -> dict[str, Any]:
+        if self._path is None:
+            return {}
+        try:
+            config: dict[str, Any] = json.loads((self._path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return config
+
+
+def _translated(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except EmbedderUnavailableError:
+        raise
+    except Exception as exc:
+        # torch, transformers, tokenizers and the hub raise whatever they like.
+        raise EmbedderUnavailableError(f"{type(exc).__name__}: {exc}") from exc

@@ -1,0 +1,43 @@
+"""Which adapter the configuration asks for. Imports an adapter, and what it needs, only to build it."""
+
+from ingestion.config import IngestionConfig
+from ingestion.embedding.base import Embedder
+from ingestion.index.base import ChunkIndex, IndexIdentity
+
+
+def embedder_for(config: IngestionConfig) -> Embedder:
+    """A server where a URL is set, else the model in this process. Nothing is loaded or asked yet."""
+    if config.embedding_url:
+        from ingestion.embedding.openai_compatible import OpenAICompatibleEmbedder
+
+        return OpenAICompatibleEmbedder(
+            url=config.embedding_url,
+            model=config.embedding_model,
+            api_key=config.embedding_api_key.get_secret_value(),
+        )
+    from ingestion.embedding.sentence_transformer import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(
+        name=config.embedding_model, path=config.embedding_path, threads=config.embedding_threads
+    )
+
+
+def identity_for(embedder: Embedder) -> IndexIdentity:
+    """What an index for this embedder is built with; may ask an embedding server for its dimension."""
+    return IndexIdentity(embedding_model=embedder.name, dimension=embedder.dimension)
+
+
+def index_for(config: IngestionConfig, identity: IndexIdentity) -> ChunkIndex:
+    """A Qdrant server where a URL is set, else Qdrant Edge in the index folder, which is opened at once."""
+    if config.qdrant_url:
+        from ingestion.index.qdrant import QdrantIndex
+
+        return QdrantIndex(
+            identity=identity,
+            dense_weight=config.dense_weight,
+            url=config.qdrant_url,
+            api_key=config.qdrant_api_key.get_secret_value(),
+        )
+    from ingestion.index.edge import EdgeIndex
+
+    return EdgeIndex(config.index_dir, identity=identity, dense_weight=config.dense_weight)

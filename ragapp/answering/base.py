@@ -1,0 +1,100 @@
+"""The answerer's values and events. Knows no Django; persistence and rendering belong to its callers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ingestion.access import AccessScope
+from ragapp.gateway.base import Decision, Usage
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk that the asker may read, re-checked in SQL. `score` is the fused score, `dense` the cosine."""
+
+    chunk_id: str
+    document_id: str
+    collection_id: str
+    title: str
+    text: str
+    label: int
+    page: int | None = None
+    heading: str = ""
+    score: float = 0.0
+    dense: float = 0.0
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What a search found, best first. `relevant` is the gate: do the documents speak to the question?"""
+
+    passages: tuple[Passage, ...]
+    relevant: bool
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Retriever(Protocol):
+    """Search in the asker's scope. Blocking."""
+
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+        """The passages for a question. An empty scope finds nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A citation [n]: the passage, numbered as the answer's text numbers it."""
+
+    n: int
+    passage: Passage
+    quote: str
+
+
+@dataclass(frozen=True)
+class SourcesFound:
+    """Retrieval is over; these passages go to the model, or are the nearest ones when nothing is relevant."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class RouteChosen:
+    """The router has decided."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """The next piece of the raw answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerFinished:
+    """The whole answer with its citations. `refused`: the documents do not hold the answer; then there are no
+    sources, and `nearest` holds the passages that came closest, one a document.
+
+    `timings` are seconds: retrieve, first_token, total.
+    """
+
+    text: str
+    sources: tuple[Source, ...]
+    nearest: tuple[Source, ...]
+    refused: bool
+    decision: Decision
+    usage: Usage
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True)
+class AnswerFailed:
+    """The answer ended in an error with a stable code; `text` is what had come so far."""
+
+    code: str
+    text: str = ""
+
+
+AnswerEvent = SourcesFound | RouteChosen | TextDelta | AnswerFinished | AnswerFailed
+Passages = Sequence[Passage]

@@ -1,0 +1,140 @@
+"""Documents: upload, watch, retry, delete, and the original back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from ninja import File, Form, Query, Router, Status
+from ninja.files import UploadedFile
+
+from ingestion.models import DocumentState
+from ingestion.selectors import collection_get, document_get, document_path, documents_visible_to
+from ingestion.services import document_delete, document_retry, document_submit
+from ragapp.api.auth import caller_of, require_admin
+from ragapp.api.errors import ErrorDetail, InvalidRequestError, documented
+from ragapp.api.schemas import DocumentOut, DocumentPaging, DocumentsPage, Id, OptionalLabel, label_of
+from ragapp.api.scopes import scope_of
+
+router = Router(tags=["documents"])
+
+_BLOCK_BYTES = 256 * 1024
+
+
+@router.post(
+    "/collections/{collection_id}/documents",
+    **documented(
+        {202: DocumentOut, 200: DocumentOut},
+        "not_allowed",
+        "collection_not_found",
+        "upload_too_large",
+        "invalid_name",
+        "empty_document",
+        "invalid_request",
+    ),
+)
+def upload_document(
+    request: HttpRequest,
+    response: HttpResponse,
+    collection_id: Id,
+    file: File[UploadedFile],
+    label: OptionalLabel = Form(None, description="Sensitivity, where it is higher than the collection's."),
+) -> Status[DocumentOut]:
+    """Hand in one file. Admins only.
+
+    202: it is stored and will be read; poll `Location` until its state is ready or failed. 200: the collection
+    holds the same bytes already, and this is their document.
+    """
+    user = caller_of(request)
+    collection = collection_get(collection_id, scope=scope_of(user))
+    require_admin(user)
+    _refuse_other_parts(request)
+    submission = document_submit(
+        collection=collection,
+        name=file.name or "",
+        content=file.chunks(_BLOCK_BYTES),
+        uploaded_by=user,
+        label=label_of(label) if label else None,
+    )
+    response["Location"] = reverse("ragapp-v1:get_document", args=[submission.document.pk])
+    return Status(202 if submission.created else 200, DocumentOut.of(submission.document))
+
+
+@router.get(
+    "/collections/{collection_id}/documents",
+    **documented({200: DocumentsPage}, "collection_not_found", "invalid_request"),
+)
+def list_documents(request: HttpRequest, collection_id: Id, paging: Query[DocumentPaging]) -> DocumentsPage:
+    """The documents of a collection, newest first."""
+    scope = scope_of(caller_of(request))
+    found = documents_visible_to(scope).filter(collection=collection_get(collection_id, scope=scope))
+    if paging.state:
+        found = found.filter(state=paging.state)
+    part = found[paging.offset : paging.offset + paging.limit]
+    return DocumentsPage(items=[DocumentOut.of(one) for one in part], count=found.count())
+
+
+@router.get("/documents/{document_id}", **documented({200: DocumentOut}, "document_not_found"))
+def get_document(request: HttpRequest, document_id: Id) -> DocumentOut:
+    """One document, with its state."""
+    return DocumentOut.of(document_get(document_id, scope=scope_of(caller_of(request))))
+
+
+@router.post(
+    "/documents/{document_id}/retry",
+    **documented({202: DocumentOut}, "not_allowed", "document_not_found", "document_state"),
+)
+def retry_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]:
+    """Read a failed document again. Admins only."""
+    user = caller_of(request)
+    document = document_get(document_id, scope=scope_of(user))
+    require_admin(user)
+    return Status(202, DocumentOut.of(document_retry(document)))
+
+
+@router.delete("/documents/{document_id}", **documented({202: DocumentOut}, "not_allowed", "document_not_found"))
+def delete_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]:
+    """Delete a document. It is out of every list and search at once; its bytes follow soon. Admins only."""
+    user = caller_of(request)
+    document = document_get(document_id, scope=scope_of(user))
+    require_admin(user)
+    document_delete(document)
+    document.state = DocumentState.DELETING
+    return Status(202, DocumentOut.of(document))
+
+
+@router.get("/documents/{document_id}/file", **documented({200: None}, "document_not_found"))
+def get_original(request: HttpRequest, document_id: Id) -> StreamingHttpResponse:
+    """The original file, as an attachment.
+
+    The type is always application/octet-stream: what a person uploaded is never shown in this site's origin.
+    """
+    document = document_get(document_id, scope=scope_of(caller_of(request)))
+    path = document_path(document)
+    response = StreamingHttpResponse(_blocks(path), content_type="application/octet-stream")
+    response["Content-Length"] = str(path.stat().st_size)
+    response["Content-Disposition"] = content_disposition_header(True, document.name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+async def _blocks(path: Path) -> AsyncIterator[bytes]:
+    """Asynchronous, because Django would read the whole of a synchronous one into memory under ASGI."""
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+            yield block
+    finally:
+        file.close()
+
+
+def _refuse_other_parts(request: HttpRequest) -> None:
+    """One file and its label; a part that is dropped silently is a file that its sender believes stored."""
+    others = (set(request.POST) - {"label"}) | (set(request.FILES) - {"file"})
+    details = [ErrorDetail(field=name[:100], problem="There is no such part.") for name in sorted(others)]
+    if len(request.FILES.getlist("file")) > 1:
+        details.append(ErrorDetail(field="file", problem="Send one file per request."))
+    if details:
+        raise InvalidRequestError(details)

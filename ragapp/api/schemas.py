@@ -1,0 +1,357 @@
+"""What goes in and what comes out. Input is strict and closed: a field that is not named here is refused."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
+
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from ingestion.models import Collection, Document, Label
+from ragapp.accounts.models import User
+from ragapp.answering.base import Passage
+from ragapp.api.errors import ErrorOut, error_body
+from ragapp.chat.models import Conversation, Message, Role
+from ragapp.chat.schema import answer_body
+from ragapp.chat.services import QUESTION_LIMIT
+from ragapp.errors import entry_for
+
+LabelName = Literal["public", "internal", "confidential", "restricted"]
+StateName = Literal["queued", "processing", "ready", "failed"]
+# Of forms and queries, which know no null: absent is absent.
+OptionalLabel = Annotated[LabelName | None, WithJsonSchema({"type": "string", "enum": get_args(LabelName)})]
+OptionalState = Annotated[StateName | None, WithJsonSchema({"type": "string", "enum": get_args(StateName)})]
+
+MAX_PAGE = 100
+# SQLite's and PostgreSQL's integers end; nobody pages this far.
+MAX_OFFSET = 1_000_000
+MAX_HITS = 50
+MAX_COLLECTIONS = 50
+
+
+def _no_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("The text holds a NUL character.")
+    return value
+
+
+# PostgreSQL refuses NUL in text; without this it would be a server error there.
+Text = Annotated[str, AfterValidator(_no_nul), Field(json_schema_extra={"pattern": "^[^\\u0000]*$"})]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# A string: whether it is a UUID at all is the selectors' to say, so that a malformed id is not found like any other.
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+CollectionIds = Annotated[
+    list[Id],
+    Field(
+        min_length=1,
+        max_length=MAX_COLLECTIONS,
+        description="Look in these alone. An id that is unknown or hidden from you is an error.",
+    ),
+]
+
+
+class Input(BaseModel):
+    """A request body. Strict: "5" is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CollectionIn(Input):
+    """A new collection. Nobody but admins reads it until `everyone` or a group is given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Handbook", "label": "internal", "everyone": True}]}
+    )
+
+    name: Annotated[Line, Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"\S"})]
+    description: Annotated[Line, Field(max_length=300)] = ""
+    label: Annotated[LabelName, Field(description="Sensitivity of what is in it.")] = "restricted"
+    everyone: Annotated[bool, Field(description="Every signed-in person may read it.")] = False
+    groups: Annotated[
+        list[Annotated[Line, Field(max_length=150)]],
+        Field(max_length=MAX_COLLECTIONS, description="Names of the groups that may read it."),
+    ] = []
+
+
+class SearchIn(Input):
+    """A search."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "days of parental leave", "limit": 5}]})
+
+    query: Annotated[Text, Field(min_length=1, max_length=QUESTION_LIMIT)]
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS)] = 10
+    collection_ids: CollectionIds | None = None
+
+
+class AskIn(Input):
+    """A question. Its length is judged with its own error codes, question_empty and question_too_long."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How many days of parental leave?"}]})
+
+    question: Annotated[Text, Field(json_schema_extra={"minLength": 1, "maxLength": QUESTION_LIMIT, "pattern": r"\S"})]
+    conversation_id: Annotated[Id | None, Field(description="Go on with this conversation of yours.")] = None
+    collection_ids: CollectionIds | None = None
+    stream: Annotated[
+        bool, Field(description="Answer as server-sent events, as `Accept: text/event-stream` does too.")
+    ] = False
+
+
+class Paging(Schema):
+    """Which part of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+
+
+class DocumentPaging(Paging):
+    """Which part of a list of documents, and of which state."""
+
+    state: OptionalState = None
+
+
+class PersonOut(BaseModel):
+    """The caller."""
+
+    id: Id
+    username: str
+    name: str
+    is_admin: bool
+
+    @classmethod
+    def of(cls, user: User) -> "PersonOut":
+        """From a row."""
+        return cls(id=str(user.pk), username=user.username, name=user.get_full_name(), is_admin=user.is_staff)
+
+
+class CollectionOut(BaseModel):
+    """A collection that you may read."""
+
+    id: Id
+    name: str
+    description: str
+    label: LabelName
+    everyone: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, collection: Collection) -> "CollectionOut":
+        """From a row."""
+        return cls(
+            id=str(collection.pk),
+            name=collection.name,
+            description=collection.description,
+            label=label_name(collection.label),
+            everyone=collection.everyone,
+            created_at=collection.created_at,
+        )
+
+
+class DocumentOut(BaseModel):
+    """A document. Poll it until `state` is ready or failed; `error` says why it failed."""
+
+    id: Id
+    collection_id: Id
+    name: Annotated[str, Field(description="The file's name.")]
+    title: str
+    state: Literal["queued", "processing", "ready", "failed", "deleting"]
+    step: Annotated[str, Field(description="While processing: what is being done.")]
+    error: ErrorOut | None
+    label: LabelName
+    size: Annotated[int, Field(description="Bytes.")]
+    sha256: str
+    media_type: str
+    pages: int | None
+    chunk_count: int
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, document: Document) -> "DocumentOut":
+        """From a row."""
+        return cls(
+            id=str(document.pk),
+            collection_id=str(document.collection_id),
+            error=_error_of(document.error_code),
+            label=label_name(document.label),
+            **{name: getattr(document, name) for name in _SAME_IN_DOCUMENT},
+        )
+
+
+_SAME_IN_DOCUMENT = (
+    "name", "title", "state", "step", "size", "sha256", "media_type", "pages", "chunk_count", "created_at",
+    "updated_at", "finished_at",
+)  # fmt: skip
+
+
+class HitOut(BaseModel):
+    """A passage that was found."""
+
+    chunk_id: Id
+    document_id: Id
+    title: str
+    page: Annotated[int | None, Field(description="From 1; null where the format has no pages.")]
+    heading: str
+    text: str
+    score: Annotated[float, Field(description="Fused rank of both searches, 0 to 1.")]
+    dense: Annotated[float, Field(description="Cosine with the question.")]
+    url: Annotated[str, Field(description="Opens the passage in the browser.")]
+
+    @classmethod
+    def of(cls, passage: Passage, *, base_url: str) -> "HitOut":
+        """From a passage."""
+        return cls(
+            chunk_id=passage.chunk_id,
+            document_id=passage.document_id,
+            title=passage.title,
+            page=passage.page,
+            heading=passage.heading,
+            text=passage.text,
+            score=round(passage.score, 4),
+            dense=round(passage.dense, 4),
+            url=f"{base_url}/sources/{passage.chunk_id}",
+        )
+
+
+class SearchOut(BaseModel):
+    """What was found, best first."""
+
+    hits: list[HitOut]
+    relevant: Annotated[bool, Field(description="False: these are the nearest, but they hardly speak to the query.")]
+
+
+class CitationOut(BaseModel):
+    """The source behind [n] in an answer."""
+
+    n: int
+    document_id: Id
+    title: str
+    page: int | None
+    quote: str
+    score: float
+    url: Annotated[str | None, Field(description="Opens the passage; null once it is gone.")]
+
+
+class SignalOut(BaseModel):
+    """One piece of evidence of the router."""
+
+    name: str
+    finding: Literal["deny", "clean", "unknown"]
+    evidence: str
+    score: float | None
+    threshold: float | None
+    version: str
+
+
+class RouteOut(BaseModel):
+    """Where the question was answered, and why."""
+
+    verdict: Literal["inside", "outside"]
+    reason: str
+    model: str
+    signals: list[SignalOut]
+
+
+class UsageOut(BaseModel):
+    """Tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+
+
+class AnswerOut(BaseModel):
+    """An answer; the command line prints the same."""
+
+    id: Id
+    conversation_id: Id
+    state: Literal["pending", "streaming", "finished", "stopped", "failed"]
+    answer: str
+    refused: Annotated[bool, Field(description="Your documents do not hold the answer.")]
+    error_code: str | None
+    citations: list[CitationOut]
+    route: RouteOut | None
+    usage: UsageOut | None
+    timings: Annotated[dict[str, float] | None, Field(description="Seconds: retrieve, first_token, total.")]
+
+
+class MessageOut(BaseModel):
+    """A question, or an answer with its citations."""
+
+    role: Literal["question", "answer"]
+    text: str
+    created_at: datetime
+    answer: AnswerOut | None
+
+    @classmethod
+    def of(cls, message: Message, *, base_url: str) -> "MessageOut":
+        """From a row with its citations."""
+        is_answer = message.role == Role.ANSWER
+        answer = AnswerOut.model_validate(answer_body(message, base_url=base_url)) if is_answer else None
+        return cls(role=message.role, text=message.text, created_at=message.created_at, answer=answer)
+
+
+class ConversationOut(BaseModel):
+    """A conversation in a list."""
+
+    id: Id
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> "ConversationOut":
+        """From a row."""
+        return cls(
+            id=str(conversation.pk),
+            title=conversation.title,
+            created_at=conversation.created_at,
+            updated_at=conversation.updated_at,
+        )
+
+
+class ConversationDetailOut(ConversationOut):
+    """A conversation with its messages, oldest first."""
+
+    messages: list[MessageOut]
+
+
+class CollectionsPage(BaseModel):
+    """A part of a list; `count` is of the whole."""
+
+    items: list[CollectionOut]
+    count: int
+
+
+class DocumentsPage(BaseModel):
+    """A part of a list; `count` is of the whole."""
+
+    items: list[DocumentOut]
+    count: int
+
+
+class ConversationsPage(BaseModel):
+    """A part of a list; `count` is of the whole."""
+
+    items: list[ConversationOut]
+    count: int
+
+
+def label_name(label: int) -> LabelName:
+    """`Label.PUBLIC` is `public`."""
+    name: Any = Label(label).name.lower()
+    return name  # type: ignore[no-any-return]
+
+
+def label_of(name: LabelName) -> Label:
+    """`public` is `Label.PUBLIC`."""
+    return Label[name.upper()]
+
+
+def base_url_of(request: HttpRequest) -> str:
+    """Scheme and host of this installation, as the caller reached it."""
+    return request.build_absolute_uri("/").rstrip("/")
+
+
+def _error_of(code: str) -> ErrorOut | None:
+    return ErrorOut.model_validate(error_body(entry_for(code))["error"]) if code else None

@@ -1,0 +1,33 @@
+"""Search without an answer, in the caller's scope."""
+
+from django.http import HttpRequest
+from ninja import Router
+
+from ragapp import wiring
+from ragapp.api.auth import caller_of
+from ragapp.api.errors import documented
+from ragapp.api.schemas import HitOut, SearchIn, SearchOut, base_url_of
+from ragapp.api.scopes import scope_of
+
+router = Router(tags=["search"])
+
+
+@router.post(
+    "/search",
+    **documented(
+        {200: SearchOut},
+        "collection_not_found",
+        "upload_too_large",
+        "invalid_request",
+        "embedder_unavailable",
+        "index_unavailable",
+        "index_mismatch",
+    ),
+)
+def search(request: HttpRequest, body: SearchIn) -> SearchOut:
+    """The passages that speak to the query best, from what you may read."""
+    scope = scope_of(caller_of(request), collection_ids=body.collection_ids)
+    found = wiring.search(body.query, scope=scope, limit=body.limit)
+    base_url = base_url_of(request)
+    hits = [HitOut.of(passage, base_url=base_url) for passage in found.passages]
+    return SearchOut(hits=hits, relevant=found.relevant)

@@ -1,0 +1,9 @@
+"""The Django application `chat`."""
+
+from django.apps import AppConfig
+
+
+class ChatConfig(AppConfig):
+    """See the package's modules."""
+
+    name = "ragapp.chat"

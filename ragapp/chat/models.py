@@ -1,0 +1,88 @@
+"""Conversations, their messages and the citations under an answer."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from ingestion.models import Chunk, Document, Label
+
+
+class Role(models.TextChoices):
+    """Who wrote a message."""
+
+    QUESTION = "question", "Question"
+    ANSWER = "answer", "Answer"
+
+
+class AnswerState(models.TextChoices):
+    """PENDING → STREAMING → FINISHED, STOPPED or FAILED. One claim moves PENDING on; a question is FINISHED."""
+
+    PENDING = "pending", "Waiting"
+    STREAMING = "streaming", "Answering"
+    FINISHED = "finished", "Finished"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+
+
+class Conversation(models.Model):
+    """A person's thread. `label` is the highest that it has ever seen, and never goes down."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=120)
+    label = models.PositiveSmallIntegerField(choices=Label, default=Label.PUBLIC)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_recent")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Message(models.Model):
+    """A question, or the answer to the question before it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    role = models.CharField(max_length=8, choices=Role)
+    state = models.CharField(max_length=9, choices=AnswerState, default=AnswerState.FINISHED)
+    text = models.TextField(blank=True)
+    refused = models.BooleanField(default=False, help_text="The documents do not hold the answer.")
+    error_code = models.CharField(max_length=40, blank=True)
+    route = models.JSONField(null=True, blank=True)
+    usage = models.JSONField(null=True, blank=True)
+    timings = models.JSONField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.id}"
+
+
+class Citation(models.Model):
+    """The source behind [n]. It goes with its document: deleted means gone, quotes too."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")
+    n = models.PositiveSmallIntegerField()
+    nearest = models.BooleanField(default=False, help_text="Not a source: a near passage under a refusal.")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
+    chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="+")
+    title = models.CharField(max_length=255)
+    page = models.PositiveIntegerField(null=True, blank=True)
+    heading = models.CharField(max_length=500, blank=True)
+    quote = models.TextField()
+    score = models.FloatField()
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [models.UniqueConstraint(fields=["message", "n"], name="citation_once_per_number")]
+
+    def __str__(self) -> str:
+        return f"[{self.n}] {self.title}"

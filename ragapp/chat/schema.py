@@ -1,0 +1,68 @@
+"""The one JSON shape of an answer, for the API, the command line and what is stored."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ragapp.answering.base import Passage
+from ragapp.chat.models import Citation, Message
+from ragapp.gateway.base import Decision, Usage
+
+
+def answer_body(message: Message, *, base_url: str = "") -> dict[str, Any]:
+    """An answer as JSON values. `timings` are seconds, `score` is 0..1, `page` counts from 1 or is None."""
+    return {
+        "id": str(message.pk),
+        "conversation_id": str(message.conversation_id),
+        "state": message.state,
+        "answer": message.text,
+        "refused": message.refused,
+        "error_code": message.error_code or None,
+        "citations": [citation_body(c, base_url=base_url) for c in message.citations.all() if not c.nearest],
+        "nearest": [citation_body(c, base_url=base_url) for c in message.citations.all() if c.nearest],
+        "route": message.route,
+        "usage": message.usage,
+        "timings": message.timings,
+    }
+
+
+def citation_body(citation: Citation, *, base_url: str = "") -> dict[str, Any]:
+    """One source. `url` opens the passage in the browser."""
+    return {
+        "n": citation.n,
+        "document_id": str(citation.document_id),
+        "title": citation.title,
+        "page": citation.page,
+        "quote": citation.quote,
+        "score": round(citation.score, 4),
+        "url": f"{base_url}/sources/{citation.chunk_id}" if citation.chunk_id else None,
+    }
+
+
+def route_body(decision: Decision) -> dict[str, Any]:
+    """A decision as JSON values."""
+    return {
+        "verdict": decision.verdict.value,
+        "reason": decision.reason,
+        "model": decision.model,
+        "signals": [asdict(signal) for signal in decision.signals],
+    }
+
+
+def usage_body(usage: Usage) -> dict[str, int]:
+    """Token counts as JSON values."""
+    return asdict(usage)
+
+
+def passage_body(passage: Passage, *, base_url: str = "") -> dict[str, Any]:
+    """A search hit as JSON values. `score` is the fused score, `dense` the cosine."""
+    return {
+        "chunk_id": passage.chunk_id,
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "page": passage.page,
+        "heading": passage.heading,
+        "text": passage.text,
+        "score": round(passage.score, 4),
+        "dense": round(passage.dense, 4),
+        "url": f"{base_url}/sources/{passage.chunk_id}",
+    }

@@ -1,0 +1,198 @@
+"""What reads and changes conversations. Every look-up takes the owner; another person's is not found."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from ingestion.models import Document, DocumentState
+from ragapp.accounts.models import User
+from ragapp.answering.base import AnswerFinished, Source
+from ragapp.chat.errors import (
+    AnswerNotFoundError,
+    ConversationNotFoundError,
+    QuestionEmptyError,
+    QuestionTooLongError,
+)
+from ragapp.chat.models import AnswerState, Citation, Conversation, Message, Role
+from ragapp.chat.schema import route_body, usage_body
+
+QUESTION_LIMIT = 4_000
+TITLE_LIMIT = 80
+# Longer than any answer takes: a claim older than this belongs to a process that is gone.
+CLAIM_LIFETIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A saved question with its pending answer."""
+
+    conversation: Conversation
+    question: Message
+    answer: Message
+
+
+def conversations_of(owner: User) -> QuerySet[Conversation]:
+    """A person's conversations, the most recent first."""
+    return Conversation.objects.filter(owner=owner)
+
+
+def conversation_get(conversation_id: str | UUID, *, owner: User) -> Conversation:
+    """Raises ConversationNotFoundError."""
+    key = _uuid(conversation_id)
+    found = conversations_of(owner).filter(pk=key).first() if key else None
+    if found is None:
+        raise ConversationNotFoundError(str(conversation_id))
+    return found
+
+
+def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
+    """An answer with its conversation and citations. Raises AnswerNotFoundError."""
+    key = _uuid(answer_id)
+    answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
+    found = answers.select_related("conversation").prefetch_related("citations").filter(pk=key).first() if key else None
+    if found is None:
+        raise AnswerNotFoundError(str(answer_id))
+    return found
+
+
+def question_of(answer: Message) -> Message:
+    """The question that an answer belongs to."""
+    return (
+        Message.objects.filter(
+            conversation_id=answer.conversation_id, role=Role.QUESTION, created_at__lte=answer.created_at
+        )
+        .order_by("-created_at")
+        .first()
+        or answer
+    )
+
+
+def turn_start(*, user: User, question: str, conversation: Conversation | None = None) -> Turn:
+    """Save a question and its pending answer. Raises QuestionEmptyError or QuestionTooLongError."""
+    text = question.replace("\x00", "").strip()
+    if not text:
+        raise QuestionEmptyError
+    if len(text) > QUESTION_LIMIT:
+        raise QuestionTooLongError(f"{len(text)} characters")
+    with transaction.atomic():
+        if conversation is None:
+            conversation = Conversation.objects.create(owner=user, title=_title(text))
+        else:
+            conversation.save(update_fields=["updated_at"])
+        asked = Message.objects.create(conversation=conversation, role=Role.QUESTION, text=text)
+        answer = Message.objects.create(conversation=conversation, role=Role.ANSWER, state=AnswerState.PENDING)
+    return Turn(conversation=conversation, question=asked, answer=answer)
+
+
+def conversation_rename(conversation: Conversation, *, title: str) -> None:
+    """Give it another title; an empty one changes nothing."""
+    cleaned = " ".join(title.replace("\x00", "").split())[:120]
+    if cleaned:
+        conversation.title = cleaned
+        conversation.save(update_fields=["title"])
+
+
+def conversation_delete(conversation: Conversation) -> None:
+    """Remove it with its messages and citations."""
+    conversation.delete()
+
+
+def answer_claim(answer_id: UUID) -> bool:
+    """One caller generates: True for the one whose UPDATE moved the answer from PENDING."""
+    claimed = Message.objects.filter(pk=answer_id, state=AnswerState.PENDING).update(
+        state=AnswerState.STREAMING, claimed_at=timezone.now()
+    )
+    return bool(claimed)
+
+
+def answers_expire(*, older_than: timedelta = CLAIM_LIFETIME) -> int:
+    """Fail the answers whose process is gone."""
+    return Message.objects.filter(state=AnswerState.STREAMING, claimed_at__lt=timezone.now() - older_than).update(
+        state=AnswerState.FAILED, error_code="answer_interrupted"
+    )
+
+
+def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:
+    """Store a whole answer with its citations, and raise the conversation's label to its sources'."""
+    with transaction.atomic():
+        answer = Message.objects.select_for_update().get(pk=answer_id)
+        answer.state = AnswerState.FINISHED
+        answer.text = finished.text
+        answer.refused = finished.refused
+        answer.route = route_body(finished.decision)
+        answer.usage = usage_body(finished.usage)
+        answer.timings = {name: round(seconds, 3) for name, seconds in finished.timings.items()}
+        answer.save()
+        _cite(answer, finished)
+
+
+def answer_stop(answer_id: UUID, *, text: str) -> None:
+    """Keep what was generated until the person stopped or left."""
+    Message.objects.filter(pk=answer_id, state=AnswerState.STREAMING).update(state=AnswerState.STOPPED, text=text)
+
+
+def answer_fail(answer_id: UUID, *, code: str, text: str) -> None:
+    """Keep what was generated and say why it ended."""
+    Message.objects.filter(pk=answer_id, state=AnswerState.STREAMING).update(
+        state=AnswerState.FAILED, error_code=code, text=text
+    )
+
+
+def raise_label(conversation_id: UUID, label: int) -> None:
+    """A conversation's label only ever goes up."""
+    Conversation.objects.filter(pk=conversation_id).update(label=Greatest(F("label"), label))
+
+
+def _cite(answer: Message, finished: AnswerFinished) -> None:
+    cited = [(source, False) for source in finished.sources] + [(source, True) for source in finished.nearest]
+    if not cited:
+        return
+    raise_label(answer.conversation_id, max(source.passage.label for source, _ in cited))
+    # A document that was deleted while the answer was written is not cited: its row is gone.
+    alive = set(
+        Document.objects.filter(pk__in={source.passage.document_id for source, _ in cited})
+        .exclude(state=DocumentState.DELETING)
+        .values_list("pk", flat=True)
+    )
+    Citation.objects.bulk_create(
+        [
+            _citation(answer, source, nearest=nearest)
+            for source, nearest in cited
+            if UUID(source.passage.document_id) in alive
+        ]
+    )
+
+
+def _citation(answer: Message, source: Source, *, nearest: bool) -> Citation:
+    passage = source.passage
+    return Citation(
+        message=answer,
+        n=source.n,
+        nearest=nearest,
+        document_id=passage.document_id,
+        chunk_id=passage.chunk_id,
+        title=passage.title,
+        page=passage.page,
+        heading=passage.heading,
+        quote=source.quote,
+        score=passage.score,
+    )
+
+
+def _title(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1].rstrip() + "…"
+
+
+def _uuid(value: str | UUID) -> UUID | None:
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except ValueError:
+        return None

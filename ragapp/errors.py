@@ -1,0 +1,104 @@
+"""The one table from an error's code to its HTTP status, its sentence for a person and whether to try again."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorEntry:
+    """How an error is told. `retryable`: the same request may succeed later, unchanged."""
+
+    code: str
+    status: int
+    sentence: str
+    retryable: bool = False
+
+
+_ENTRIES = (
+    ErrorEntry("empty_document", 422, "The file is empty. Check the original and upload it again."),
+    ErrorEntry(
+        "unsupported_type",
+        415,
+        "This type of file cannot be read. Upload PDF, DOCX, Markdown, HTML or plain text.",
+    ),
+    ErrorEntry(
+        "encrypted_document",
+        422,
+        "The file is protected by a password. Remove the protection and upload it again.",
+    ),
+    ErrorEntry(
+        "damaged_document",
+        422,
+        "The file is damaged or is not what its name says. Open it on your computer, save it anew and upload that.",
+    ),
+    ErrorEntry(
+        "no_text",
+        422,
+        "No text was found in the file. If it is a scan, run text recognition (OCR) on it first.",
+    ),
+    ErrorEntry("too_much_text", 422, "The file holds more text than one document may have. Split it into parts."),
+    ErrorEntry(
+        "parse_timeout",
+        422,
+        "Reading the file took too long and was stopped. Split it into smaller files.",
+        True,
+    ),
+    ErrorEntry("parse_memory", 422, "Reading the file needed too much memory. Split it into smaller files.", True),
+    ErrorEntry(
+        "parser_crashed",
+        422,
+        "The file broke the reader. Save it anew from its program and upload that.",
+        True,
+    ),
+    ErrorEntry("parse_error", 422, "The file cannot be read. Save it anew from its program and upload that."),
+    ErrorEntry("upload_too_large", 413, "The file is larger than this installation accepts."),
+    ErrorEntry("invalid_name", 422, "The file has no usable name. Rename it and upload it again."),
+    ErrorEntry("upload_error", 422, "The upload was refused."),
+    ErrorEntry(
+        "ingestion_interrupted",
+        500,
+        "Reading was interrupted several times. Try again, or ask an admin.",
+        True,
+    ),
+    ErrorEntry("ingestion_error", 500, "Reading the file failed for a reason that is in the server's log.", True),
+    ErrorEntry("embedder_unavailable", 503, "The embedding model is not available. Try again in a minute.", True),
+    ErrorEntry("index_unavailable", 503, "The search index is not available. Try again in a minute.", True),
+    ErrorEntry("index_in_use", 503, "Another process holds the search index.", True),
+    ErrorEntry(
+        "index_mismatch",
+        503,
+        "The search index was built with another embedding model. An admin must rebuild it or restore the setting.",
+    ),
+    ErrorEntry("collection_exists", 409, "A collection of this name exists already."),
+    ErrorEntry("collection_not_found", 404, "There is no such collection."),
+    ErrorEntry("document_not_found", 404, "There is no such document."),
+    ErrorEntry("document_state", 409, "The document's state does not allow this now.", True),
+    ErrorEntry("conversation_not_found", 404, "There is no such conversation."),
+    ErrorEntry("answer_not_found", 404, "There is no such answer."),
+    ErrorEntry("not_found", 404, "There is nothing here."),
+    ErrorEntry("not_signed_in", 401, "Sign in, or send a valid API key."),
+    ErrorEntry("not_allowed", 403, "Your account may not do this."),
+    ErrorEntry("invalid_request", 422, "The request is not of the expected form."),
+    ErrorEntry("question_empty", 422, "Type a question first."),
+    ErrorEntry("question_too_long", 422, "The question is too long. Shorten it to 4,000 characters."),
+    ErrorEntry("model_unavailable", 503, "The language model is not ready. Try again in a moment.", True),
+    ErrorEntry("model_busy", 503, "The language model is busy. Try again in a moment.", True),
+    ErrorEntry("model_error", 502, "The language model could not answer.", True),
+    ErrorEntry("prompt_too_long", 422, "The question and its passages are too long for the model."),
+    ErrorEntry("answer_interrupted", 500, "The answer was interrupted. Ask again.", True),
+    ErrorEntry("not_cleared", 403, "The question may not leave the company, so it was not sent."),
+    ErrorEntry("ledger_unavailable", 503, "The decision could not be recorded, so nothing was done.", True),
+    ErrorEntry("gateway_error", 502, "The answer could not be made.", True),
+    ErrorEntry("egress_error", 502, "Nothing was sent outside."),
+    ErrorEntry("weights_unavailable", 503, "The model's weights could not be fetched.", True),
+    ErrorEntry("weights_corrupt", 500, "The model's weights are not the expected ones."),
+    ErrorEntry("data_folder_in_use", 409, "Another process works on this data folder."),
+    ErrorEntry("configuration", 500, "The configuration is impossible; the log says what to change."),
+    ErrorEntry("internal_error", 500, "Something went wrong. The server's log has the details.", True),
+)
+
+ERRORS: dict[str, ErrorEntry] = {entry.code: entry for entry in _ENTRIES}
+
+
+def entry_for(code: str) -> ErrorEntry:
+    """The entry of a code; an unknown code is an internal error."""
+    return ERRORS.get(code) or ERRORS["internal_error"]

@@ -1,0 +1,40 @@
+"""A chat model that answers from a queue and remembers what it was asked: for tests, never configured."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from ragapp.gateway.base import ChatDelta, ChatRequest, Usage
+from ragapp.gateway.errors import ChatModelError
+
+
+class ScriptedChat:
+    """Each reply is the pieces that are streamed; an exception in their place is raised there."""
+
+    name = "scripted"
+
+    def __init__(self, *replies: Sequence[str | ChatModelError], pause_s: float = 0.0) -> None:
+        self.requests: list[ChatRequest] = []
+        self._replies = deque(replies)
+        self._pause_s = pause_s
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        """The next reply of the queue; an empty queue is a test's mistake and raises IndexError."""
+        self.requests.append(request)
+        pieces = self._replies.popleft()
+        for piece in pieces:
+            await asyncio.sleep(self._pause_s)
+            if isinstance(piece, ChatModelError):
+                raise piece
+            yield ChatDelta(text=piece)
+        yield ChatDelta(
+            finish_reason="stop",
+            usage=Usage(
+                prompt_tokens=sum(len(m.content) // 4 for m in request.messages),
+                completion_tokens=len(pieces),
+            ),
+        )
+
+    async def is_ready(self) -> bool:
+        """Always."""
+        return True

@@ -1,0 +1,23 @@
+"""Fetch the configured models' weights, where they are not on disk yet."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ragapp import weights, wiring
+
+
+class Command(BaseCommand):
+    """`manage.py fetch_models`."""
+
+    help = "Fetch and verify the weights of the configured models."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = wiring.config()
+        wanted = [config.embedding_model] if not config.embedding_url else []
+        wanted += [config.chat_model] if not config.chat_url else []
+        for name in wanted:
+            try:
+                weights.ensure(name, config.weights_dir)
+            except weights.WeightsError as exc:
+                raise CommandError(str(exc)) from exc

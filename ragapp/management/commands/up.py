@@ -1,0 +1,96 @@
+"""Start the server: with everything inside it (embedded default), or the web process alone (services)."""
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ragapp import bootstrap, embedded, wiring
+from ragapp.weights import WeightsError
+
+GRACE_S = 3
+
+
+class Command(BaseCommand):
+    """`manage.py up`."""
+
+    help = "Start ragapp and print its address. Ctrl-C stops it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0'} else host}:{port}"  # noqa: S104
+        with _listening(host, port) as listener:
+            if not wiring.config().is_embedded:
+                _Server(self, url).run(sockets=[listener])
+                return
+            try:
+                with embedded.data_folder_owned(url=url):
+                    self._embedded(url, listener)
+            except (embedded.DataFolderInUseError, WeightsError) as exc:
+                raise CommandError(str(exc)) from exc
+        # What a worker thread still reads was given back above; waiting for it would keep the terminal.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _embedded(self, url: str, listener: socket.socket) -> None:
+        call_command("migrate", verbosity=0, interactive=False)
+        admin = bootstrap.first_admin()
+        if admin:
+            bootstrap.load_sample()
+        with embedded.model_child(), embedded.workers(), contextlib.suppress(KeyboardInterrupt):
+            embedded.warm_up()
+            _Server(self, url, admin).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it listens."""
+
+    def __init__(self, command: Command, url: str, admin: bootstrap.FirstAdmin | None = None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                "ragapp.asgi:application",
+                log_level="warning",
+                lifespan="off",
+                timeout_graceful_shutdown=GRACE_S,
+                server_header=False,
+            )
+        )
+        self._command = command
+        self._url = url
+        self._admin = admin
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        write = self._command.stdout.write
+        write(f"\n  ragapp is running at {self._url}\n")
+        if self._admin:
+            write("\n  Sign in with the first admin's account. The password is shown only now:")
+            write(f"    Username: {self._admin.username}")
+            write(f"    Password: {self._admin.password}\n")
+        write("  Ctrl-C stops it.\n")
+        self._command.stdout.flush()
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Any:
+    """The port is taken before anything is started, so that a taken one costs nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as exc:
+            raise CommandError(
+                f"Port {port} on {host} cannot be used ({exc.strerror}). Try another: make run PORT={port + 1}"
+            ) from exc
+        yield listener

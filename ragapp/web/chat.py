@@ -1,0 +1,128 @@
+"""The chat page: asking, and the list of conversations."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from ragapp.chat.errors import QuestionEmptyError, QuestionTooLongError
+from ragapp.chat.models import Conversation, Role
+from ragapp.chat.services import (
+    QUESTION_LIMIT,
+    Turn,
+    conversation_delete,
+    conversation_get,
+    conversation_rename,
+    turn_start,
+)
+from ragapp.errors import entry_for
+from ragapp.web.access import is_fragment, not_found_as_404, person, scope_of, signed_in
+from ragapp.web.article import AnswerArticle, article_of
+
+# Questions about the sample handbook that the first start loads.
+EXAMPLE_QUESTIONS = (
+    "How many days of annual leave do I get after five years?",
+    "What is the limit for a hotel night in Oslo?",
+    "Which form do I need for a trip abroad, and how early?",
+    "How long does a passphrase have to be?",
+)
+
+
+@require_GET
+@signed_in
+def new(request: HttpRequest) -> HttpResponseBase:
+    """A conversation that does not exist yet."""
+    return render(request, "chat/page.html", _page_context(conversation=None, thread=[]))
+
+
+@require_GET
+@signed_in
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    """A conversation with its thread."""
+    found = _own(request, conversation_id)
+    return render(request, "chat/page.html", _page_context(conversation=found, thread=_thread(request, found)))
+
+
+@require_POST
+@signed_in
+def ask(request: HttpRequest) -> HttpResponseBase:
+    """Save the question with its pending answer, and show both; the article then opens the stream."""
+    given = request.POST.get("conversation", "")
+    found = _own(request, given) if given else None
+    try:
+        turn = turn_start(user=person(request), question=request.POST.get("question", ""), conversation=found)
+    except (QuestionEmptyError, QuestionTooLongError) as exc:
+        return _refused(request, exc.code, conversation=found)
+    page = reverse("web:conversation", args=[turn.conversation.pk])
+    if not is_fragment(request):
+        return redirect(page)
+    response = render(request, "chat/_turn.html", _turn_context(request, turn, is_new=found is None))
+    if found is None:
+        response["HX-Push-Url"] = page
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    """Ask for a title, then keep it."""
+    found = _own(request, conversation_id)
+    if request.method == "POST":
+        conversation_rename(found, title=request.POST.get("title", ""))
+        return redirect("web:conversation", found.pk)
+    return render(request, "chat/rename.html", {"conversation": found})
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+    """Ask whether it is meant, then delete."""
+    found = _own(request, conversation_id)
+    if request.method == "POST":
+        conversation_delete(found)
+        return redirect("web:chat")
+    return render(request, "chat/delete.html", {"conversation": found})
+
+
+def _own(request: HttpRequest, conversation_id: str | UUID) -> Conversation:
+    with not_found_as_404():
+        return conversation_get(conversation_id, owner=person(request))
+
+
+def _page_context(*, conversation: Conversation | None, thread: list[AnswerArticle]) -> dict[str, object]:
+    return {
+        "conversation": conversation,
+        "thread": thread,
+        "examples": EXAMPLE_QUESTIONS,
+        "question_limit": QUESTION_LIMIT,
+    }
+
+
+def _thread(request: HttpRequest, conversation: Conversation) -> list[AnswerArticle]:
+    scope = scope_of(request)
+    thread, question = [], ""
+    for message in conversation.messages.prefetch_related("citations__document"):
+        if message.role == Role.QUESTION:
+            question = message.text
+        else:
+            thread.append(article_of(message, question=question, scope=scope))
+    return thread
+
+
+def _turn_context(request: HttpRequest, turn: Turn, *, is_new: bool) -> dict[str, object]:
+    article = article_of(turn.answer, question=turn.question.text, scope=scope_of(request))
+    return {"article": article, "conversation": turn.conversation, "is_new": is_new}
+
+
+def _refused(request: HttpRequest, code: str, *, conversation: Conversation | None) -> HttpResponseBase:
+    """The sentence under the composer; what was typed stays where it is."""
+    entry = entry_for(code)
+    if is_fragment(request):
+        where = {"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"}
+        return HttpResponse(entry.sentence, status=422, headers=where)
+    thread = _thread(request, conversation) if conversation else []
+    context = _page_context(conversation=conversation, thread=thread)
+    typed = request.POST.get("question", "")
+    return render(request, "chat/page.html", {**context, "error": entry.sentence, "typed": typed}, status=422)

@@ -1,0 +1,162 @@
+"""Puts the parts together as configured. The one place that knows every adapter."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from ingestion import engine
+from ingestion.access import AccessScope
+from ingestion.errors import IngestionError
+from ragapp import weights
+from ragapp.answering import prompts
+from ragapp.answering.answerer import Answerer
+from ragapp.answering.base import Retrieval
+from ragapp.answering.retrieval import HybridRetriever
+from ragapp.audit.ledger import SqlLedger
+from ragapp.config import Config
+from ragapp.gateway.errors import ChatModelUnavailableError
+from ragapp.gateway.ledger import ChainKey
+from ragapp.gateway.openai_compatible import Endpoint, OpenAICompatibleChat
+from ragapp.gateway.router import Router
+from ragapp.gateway.supervisor import ModelServerState, ModelServerStatus, ModelServerSupervisor
+from ragapp.passages import SqlPassageStore
+
+logger = logging.getLogger(__name__)
+
+_LOADING_WAIT_S = 90.0
+_POLL_S = 0.25
+
+
+def config() -> Config:
+    """The configuration of this process."""
+    value: Config = settings.RAGAPP
+    return value
+
+
+@lru_cache(maxsize=1)
+def answerer() -> Answerer:
+    """Answers a question in a scope."""
+    key = ChainKey(settings.SECRET_KEY)
+    return Answerer(
+        retriever=_retriever(),
+        router=Router(ledger=SqlLedger(key), question_hash=key.question_hash),
+        model=chat_model(),
+        passages=config().passages,
+        generating=_generating(),
+    )
+
+
+def search(question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+    """The best passages for a question. Raises EmbedderUnavailableError or IndexUnavailableError."""
+    return _retriever().retrieve(question, scope=scope, limit=limit)
+
+
+@lru_cache(maxsize=1)
+def chat_model() -> OpenAICompatibleChat:
+    """The in-perimeter model: a server by URL, or the child process."""
+    configured = config()
+    if configured.chat_url:
+        endpoint = Endpoint(configured.chat_url.rstrip("/"), configured.chat_api_key.get_secret_value())
+
+        async def fixed() -> Endpoint:
+            return endpoint
+
+        return OpenAICompatibleChat(name=configured.chat_model, endpoint=fixed, supports_cache_salt=True)
+    return OpenAICompatibleChat(name=model_server().model, endpoint=_child_endpoint, supports_cache_salt=False)
+
+
+@lru_cache(maxsize=1)
+def model_server() -> ModelServerSupervisor:
+    """The child process that serves the model. Raises WeightsError where its weights were not fetched."""
+    configured = config()
+    name = configured.chat_model
+    path = weights.find(name, configured.weights_dir)
+    if path is None:
+        raise weights.WeightsError(f"The weights of {name} are not here yet. Run: make setup")
+    return ModelServerSupervisor(
+        path,
+        alias=name.rsplit("/", 1)[-1].removesuffix(".gguf"),
+        log_file=configured.data_dir / "logs" / "model.log",
+        system_prompt=prompts.SYSTEM,
+    )
+
+
+def model_status() -> ModelServerStatus:
+    """Whether the model can answer, with a sentence for a person."""
+    if not config().chat_url:
+        return model_server().status()
+    if async_to_sync(chat_model().is_ready)():
+        return ModelServerStatus(
+            state=ModelServerState.READY, since=timezone.now(), restarts=0, detail="The model server answers."
+        )
+    return ModelServerStatus(
+        state=ModelServerState.STARTING,
+        since=timezone.now(),
+        restarts=0,
+        detail="The model server does not answer.",
+    )
+
+
+def readiness() -> dict[str, str]:
+    """The parts that would fail a question now, each with one word for an operator; empty when all is well."""
+    checks: dict[str, Callable[[], str]] = {"database": _database, "index": _index, "model": _model}
+    return {name: problem for name, check in checks.items() if (problem := check())}
+
+
+@lru_cache(maxsize=1)
+def _retriever() -> HybridRetriever:
+    return HybridRetriever(
+        embedder=engine.embedder,
+        index=engine.index,
+        store=SqlPassageStore(),
+        relevance_threshold=config().relevance_threshold,
+    )
+
+
+def _generating() -> Callable[[], AbstractContextManager[None]]:
+    """On one machine, reading pauses while the model writes; a model server elsewhere needs no such care."""
+    return nullcontext if config().chat_url else engine.answering
+
+
+async def _child_endpoint() -> Endpoint:
+    """Waits for a child that is being loaded; one that is not running at all is an error at once."""
+    server = model_server()
+    deadline = asyncio.get_running_loop().time() + _LOADING_WAIT_S
+    while server.status().state is not ModelServerState.READY:
+        if server.status().state is ModelServerState.STOPPED or asyncio.get_running_loop().time() > deadline:
+            raise ChatModelUnavailableError(server.status().detail)
+        await asyncio.sleep(_POLL_S)
+    return Endpoint(base_url=server.base_url, api_key=server.api_key)
+
+
+def _database() -> str:
+    try:
+        connection.ensure_connection()
+    except DatabaseError as exc:
+        logger.warning("database not ready: %s", exc)
+        return "unreachable"
+    return ""
+
+
+def _index() -> str:
+    try:
+        engine.index().count()
+    except IngestionError as exc:
+        logger.warning("index not ready: %s", exc)
+        return exc.code
+    return ""
+
+
+def _model() -> str:
+    try:
+        state = model_status().state
+    except weights.WeightsError as exc:
+        return exc.code
+    return "" if state is ModelServerState.READY else state.value

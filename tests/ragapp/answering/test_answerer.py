@@ -1,0 +1,140 @@
+"""From a question to events, over a scripted model."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing, nullcontext
+
+import pytest
+
+from ingestion.access import AccessScope
+from ingestion.errors import IndexUnavailableError
+from ragapp.answering import prompts
+from ragapp.answering.answerer import NOT_IN_DOCUMENTS, Answerer
+from ragapp.answering.base import (
+    AnswerEvent,
+    AnswerFailed,
+    AnswerFinished,
+    Passage,
+    Retrieval,
+    RouteChosen,
+    SourcesFound,
+    TextDelta,
+)
+from ragapp.gateway.base import Verdict
+from ragapp.gateway.errors import ChatModelUnavailableError
+from ragapp.gateway.ledger import ChainKey, MemoryLedger
+from ragapp.gateway.router import Router
+from ragapp.gateway.scripted import ScriptedChat
+
+KEY = ChainKey("a test key")
+SCOPE = AccessScope(frozenset({"c"}))
+PASSAGE = Passage(
+    chunk_id="1",
+    document_id="2",
+    collection_id="c",
+    title="leave.md",
+    text="Staff get 25 days of annual leave.",
+    label=1,
+    score=0.8,
+    dense=0.7,
+)
+
+
+class FixedRetriever:
+    def __init__(self, *passages: Passage, relevant: bool = True, error: Exception | None = None) -> None:
+        self.scopes: list[AccessScope] = []
+        self._found = Retrieval(passages=passages, relevant=relevant)
+        self._error = error
+
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+        self.scopes.append(scope)
+        if self._error:
+            raise self._error
+        return self._found
+
+
+def answerer(model: ScriptedChat, retriever: FixedRetriever, ledger: MemoryLedger | None = None) -> Answerer:
+    return Answerer(
+        retriever=retriever,
+        router=Router(ledger=ledger or MemoryLedger(KEY), question_hash=KEY.question_hash),
+        model=model,
+        passages=4,
+        generating=nullcontext,
+    )
+
+
+async def collect(events: AsyncIterator[AnswerEvent]) -> list[AnswerEvent]:
+    return [event async for event in events]
+
+
+async def test_events_come_in_order_and_end_with_a_cited_answer() -> None:
+    model = ScriptedChat(["You get 25 days", " of annual leave."])
+    events = await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many days?", scope=SCOPE))
+    assert [type(event) for event in events] == [SourcesFound, RouteChosen, TextDelta, TextDelta, AnswerFinished]
+    finished = events[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert finished.text == "You get 25 days of annual leave. [1]"
+    assert [source.passage for source in finished.sources] == [PASSAGE]
+    assert finished.decision.verdict is Verdict.INSIDE
+    assert finished.usage.completion_tokens == 2
+    assert set(finished.timings) == {"retrieve", "first_token", "total"}
+
+
+async def test_the_model_is_asked_the_built_prompt_with_a_salt_per_rights() -> None:
+    model = ScriptedChat(["25 days."])
+    await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many days?", scope=SCOPE))
+    assert model.requests[0].messages == prompts.build("How many days?", [PASSAGE])
+    assert model.requests[0].cache_salt == SCOPE.fingerprint
+
+
+async def test_nothing_relevant_refuses_without_asking_the_model() -> None:
+    model = ScriptedChat()
+    events = await collect(answerer(model, FixedRetriever(PASSAGE, relevant=False)).answer("Mars?", scope=SCOPE))
+    finished = events[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert (finished.refused, finished.text, finished.sources) == (True, NOT_IN_DOCUMENTS, ())
+    assert [source.passage for source in finished.nearest] == [PASSAGE]
+    assert model.requests == []
+
+
+async def test_the_models_own_refusal_is_told_as_one() -> None:
+    events = await collect(
+        answerer(ScriptedChat(["I don't ", "know."]), FixedRetriever(PASSAGE)).answer("Mars?", scope=SCOPE)
+    )
+    finished = events[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert (finished.refused, finished.text) == (True, NOT_IN_DOCUMENTS)
+
+
+async def test_a_model_that_dies_midway_ends_in_an_error_with_what_had_come() -> None:
+    model = ScriptedChat(["You get", ChatModelUnavailableError("gone")])
+    events = await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many?", scope=SCOPE))
+    assert events[-1] == AnswerFailed(code="model_unavailable", text="You get")
+
+
+async def test_an_index_that_is_down_ends_in_an_error() -> None:
+    retriever = FixedRetriever(error=IndexUnavailableError("down"))
+    events = await collect(answerer(ScriptedChat(), retriever).answer("How many?", scope=SCOPE))
+    assert events == [AnswerFailed(code="index_unavailable")]
+
+
+async def test_an_unforeseen_error_is_told_without_its_words() -> None:
+    retriever = FixedRetriever(error=RuntimeError("password=hunter2"))
+    events = await collect(answerer(ScriptedChat(), retriever).answer("How many?", scope=SCOPE))
+    assert events == [AnswerFailed(code="internal_error")]
+
+
+async def test_the_decision_is_on_the_record_before_the_first_token() -> None:
+    ledger = MemoryLedger(KEY)
+    model = ScriptedChat(["25 days."])
+    async with aclosing(answerer(model, FixedRetriever(PASSAGE), ledger).answer("How many?", scope=SCOPE)) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                assert len(ledger.links) == 1
+                return
+    pytest.fail("no token came")
+
+
+async def test_the_search_runs_in_the_askers_scope() -> None:
+    retriever = FixedRetriever(PASSAGE)
+    await collect(answerer(ScriptedChat(["25 days."]), retriever).answer("How many?", scope=SCOPE))
+    assert retriever.scopes == [SCOPE]

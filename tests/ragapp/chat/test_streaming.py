@@ -1,0 +1,163 @@
+"""One reader generates; others follow; leaving keeps what was written."""
+
+import asyncio
+from contextlib import aclosing, nullcontext
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from ingestion.access import AccessScope
+from ragapp.accounts.models import User
+from ragapp.answering.answerer import Answerer
+from ragapp.answering.base import AnswerFailed, AnswerFinished, Passage, Retrieval, TextDelta
+from ragapp.chat import services
+from ragapp.chat.errors import AnswerNotFoundError
+from ragapp.chat.models import AnswerState, Message
+from ragapp.chat.streaming import answer_events, request_stop
+from ragapp.gateway.errors import ChatModelUnavailableError
+from ragapp.gateway.ledger import ChainKey, MemoryLedger
+from ragapp.gateway.router import Router
+from ragapp.gateway.scripted import ScriptedChat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY = ChainKey("a test key")
+SCOPE = AccessScope(frozenset({"c"}))
+
+
+class OnePassage:
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+        passage = Passage(
+            chunk_id="11111111-1111-1111-1111-111111111111",
+            document_id="22222222-2222-2222-2222-222222222222",
+            collection_id="c",
+            title="leave.md",
+            text="25 days of leave",
+            label=1,
+            dense=0.9,
+        )
+        return Retrieval(passages=(passage,), relevant=True)
+
+
+def answerer(model: ScriptedChat) -> Answerer:
+    return Answerer(
+        retriever=OnePassage(),
+        router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+        model=model,
+        passages=4,
+        generating=nullcontext,
+    )
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_user("ann")
+
+
+@pytest.fixture
+def turn(user: User) -> services.Turn:
+    return services.turn_start(user=user, question="How many days?")
+
+
+async def stored(turn: services.Turn) -> Message:
+    return await Message.objects.aget(pk=turn.answer.pk)
+
+
+async def test_the_answer_is_stored_by_the_time_it_is_told(user: User, turn: services.Turn) -> None:
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(ScriptedChat(["25 days"])), scope=SCOPE)
+    async for event in events:
+        if isinstance(event, AnswerFinished):
+            assert (await stored(turn)).state == AnswerState.FINISHED
+    assert (await stored(turn)).text.startswith("25 days")
+
+
+async def test_another_person_cannot_read_the_stream(turn: services.Turn) -> None:
+    bob = await sync_to_async(User.objects.create_user)("bob")
+    with pytest.raises(AnswerNotFoundError):
+        async for _ in answer_events(turn.answer.pk, owner=bob, answerer=answerer(ScriptedChat()), scope=SCOPE):
+            pass
+    assert (await stored(turn)).state == AnswerState.PENDING
+
+
+async def test_a_second_reader_follows_and_does_not_ask_the_model_again(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["25", " days"], pause_s=0.1)
+
+    async def read() -> list[object]:
+        events = answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE)
+        return [event async for event in events]
+
+    first, second = await asyncio.gather(read(), read())
+    assert sorted([len(first), len(second)]) == [0, 5]
+    assert len(model.requests) == 1
+    assert (await stored(turn)).state == AnswerState.FINISHED
+
+
+async def test_a_reader_of_a_finished_answer_gets_no_events(user: User, turn: services.Turn) -> None:
+    await Message.objects.filter(pk=turn.answer.pk).aupdate(state=AnswerState.FINISHED, text="25 days")
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(ScriptedChat()), scope=SCOPE)
+    assert [event async for event in events] == []
+
+
+async def test_stop_ends_the_stream_and_keeps_the_words(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["25 ", *["days "] * 1000], pause_s=0.02)
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE)
+    async for event in events:
+        if isinstance(event, TextDelta):
+            assert request_stop(turn.answer.pk)
+    answer = await stored(turn)
+    assert answer.state == AnswerState.STOPPED
+    assert answer.text.startswith("25 ")
+
+
+async def test_stop_does_not_wait_for_the_first_token(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["never"], pause_s=3600)
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE)
+
+    async def read() -> None:
+        async for _ in events:
+            pass
+
+    reader = asyncio.ensure_future(read())
+    while not model.requests:
+        await asyncio.sleep(0.01)
+    request_stop(turn.answer.pk)
+    await asyncio.wait_for(reader, timeout=5)
+    assert (await stored(turn)).state == AnswerState.STOPPED
+
+
+async def test_leaving_keeps_the_words_and_frees_the_model(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["25 ", *["days "] * 1000], pause_s=0.02)
+    async with aclosing(
+        answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE)
+    ) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    assert (await stored(turn)).state == AnswerState.STOPPED
+    assert (await stored(turn)).text == "25 "
+    assert not request_stop(turn.answer.pk)
+
+
+async def test_a_cancelled_request_keeps_the_words(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["25 ", *["days "] * 1000], pause_s=0.02)
+    told = asyncio.Event()
+
+    async def read() -> None:
+        async for event in answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE):
+            if isinstance(event, TextDelta):
+                told.set()
+
+    reader = asyncio.ensure_future(read())
+    await told.wait()
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert (await stored(turn)).state == AnswerState.STOPPED
+
+
+async def test_a_failed_answer_is_stored_with_its_code(user: User, turn: services.Turn) -> None:
+    model = ScriptedChat(["25", ChatModelUnavailableError("gone")])
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE)
+    assert [event async for event in events][-1] == AnswerFailed(code="model_unavailable", text="25")
+    answer = await stored(turn)
+    assert (answer.state, answer.error_code, answer.text) == (AnswerState.FAILED, "model_unavailable", "25")

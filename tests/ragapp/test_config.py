@@ -1,0 +1,72 @@
+"""Configuration: defaults that run, combinations that are refused with a way out, secrets that stay secret."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from ragapp.config import Config, ConfigurationError, load
+
+SERVICES = {
+    "RAGAPP_BROKER_URL": "redis://127.0.0.1:6379/0",
+    "RAGAPP_DATABASE_URL": "postgresql://ragapp@127.0.0.1/ragapp",
+    "RAGAPP_QDRANT_URL": "http://127.0.0.1:6333",
+    "RAGAPP_CHAT_URL": "http://127.0.0.1:8001/v1",
+    "RAGAPP_SECRET_KEY": "x" * 50,
+}
+
+
+def test_an_empty_environment_is_the_embedded_default() -> None:
+    config = load({})
+    assert config.is_embedded
+    assert config.data_dir == Path("var").absolute()
+    assert config.ingestion.index_dir == config.data_dir / "index"
+
+
+def test_services_are_taken_together() -> None:
+    assert not load(SERVICES).is_embedded
+
+
+@pytest.mark.parametrize(
+    "missing", ["RAGAPP_DATABASE_URL", "RAGAPP_QDRANT_URL", "RAGAPP_CHAT_URL", "RAGAPP_SECRET_KEY"]
+)
+def test_a_broker_without_its_fellow_services_is_refused_with_what_to_set(missing: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Set {missing}"):
+        load({name: value for name, value in SERVICES.items() if name != missing})
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="RAGAPP_CHATURL"):
+        load({"RAGAPP_CHATURL": "http://127.0.0.1:8001"})
+
+
+def test_a_value_of_the_wrong_form_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="RAGAPP_MAX_UPLOAD_MB"):
+        load({"RAGAPP_MAX_UPLOAD_MB": "many"})
+
+
+def test_no_refusal_repeats_a_secret() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load({"RAGAPP_SECRET_KEY": "hunter2-secret", "RAGAPP_BROKER_URL": "redis://:hunter2-pw@127.0.0.1/0"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    assert "hunter2" not in repr(load({"RAGAPP_QDRANT_API_KEY": "hunter2"}))
+
+
+def test_the_signing_key_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path / "data")
+    first = config.signing_key()
+    assert len(first) >= 50
+    assert config.signing_key() == first
+    assert stat.S_IMODE((tmp_path / "data" / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_configured_signing_key_is_used_as_it_is(tmp_path: Path) -> None:
+    assert load({"RAGAPP_DATA_DIR": str(tmp_path), "RAGAPP_SECRET_KEY": "k" * 50}).signing_key() == "k" * 50
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_hosts_are_a_comma_separated_list() -> None:
+    assert load({"RAGAPP_ALLOWED_HOSTS": "a.example, b.example"}).allowed_hosts == ("a.example", "b.example")
