@@ -69,7 +69,7 @@ def chunk(parsed: ParsedDocument, *, tokens: int, overlap: int, count_tokens: Co
     chunks: list[ChunkText] = []
     for placed in _merged(parsed.sections, tokens=tokens, cost=cost):
         section = placed.section
-        for start, text in _split(section.text, splitter=splitter):
+        for start, text in _split(section.text, splitter=splitter, most_shared=overlap * _CHARS_A_TOKEN_AT_MOST):
             place = placed.start + start
             chunks.append(
                 ChunkText(len(chunks), text, section.page, section.heading, start=place, end=place + len(text))
@@ -113,14 +113,14 @@ def _common_heading(first: str, second: str) -> str:
     return " > ".join(common) or first or second
 
 
-def _split(text: str, *, splitter: "SentenceSplitter") -> Iterator[tuple[int, str]]:
+def _split(text: str, *, splitter: "SentenceSplitter", most_shared: int) -> Iterator[tuple[int, str]]:
+    """Pieces with their places. They are cut in order and share at most `most_shared` characters with the next."""
     for start, block in _blocks(text):
         position = 0
         for piece in splitter.split_text(block):
-            # Pieces are cut from the block in order and overlap: each begins after the one before began.
             position = block.index(piece, position)
             yield start + position, piece
-            position += 1
+            position = max(position + 1, position + len(piece) - most_shared)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:

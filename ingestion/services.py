@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -69,7 +70,7 @@ def document_submit(
     collection: Collection,
     name: str,
     content: Iterable[bytes],
-    uploaded_by: object | None,
+    uploaded_by: AbstractBaseUser | None,
     label: Label | None = None,
 ) -> Submission:
     """Accept one file: on return its bytes are on disk and its row is committed.
@@ -85,7 +86,7 @@ def document_submit(
         name=safe_name,
         title=safe_name,
         label=max(label if label is not None else collection.label, collection.label),
-        uploaded_by=uploaded_by,
+        uploaded_by_id=uploaded_by.pk if uploaded_by else None,
     )
     stored = _store(content, document_path(document))
     try:

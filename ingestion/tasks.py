@@ -1,7 +1,7 @@
 """Celery's way in: ids only, claimed by a lease, the outcome on the row. A broker is not a database: see `sweep`."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -12,10 +12,11 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ingestion import engine
+from ingestion.chunking import chunk_id
 from ingestion.errors import IngestionError, IngestionInterruptedError
 from ingestion.index.base import IndexedChunk
 from ingestion.models import Chunk, Document, DocumentState
-from ingestion.pipeline import PreparedDocument, Step, prepare
+from ingestion.pipeline import PreparedChunk, PreparedDocument, Step, prepare
 from ingestion.selectors import document_path
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 GRACE = timedelta(seconds=10)
 RESEND_AFTER = timedelta(minutes=10)
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _PROCESSING = DocumentState.PROCESSING
+_INDEXING = "indexing"
 
 
 @shared_task
@@ -61,14 +62,19 @@ def purge_document(document_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Send again whatever lost its worker or its broker message."""
+    _resend(grace=GRACE)
+
+
+def _resend(*, grace: timedelta) -> None:
+    """`grace` spares what was saved a moment ago, and whose message is on its way."""
     now = timezone.now()
-    unsent = Q(enqueued_at__isnull=True, updated_at__lt=now - GRACE)
+    unsent = Q(enqueued_at__isnull=True, updated_at__lte=now - grace)
     lost = Q(enqueued_at__lt=now - RESEND_AFTER)
     waiting = Q(state=DocumentState.QUEUED) & (unsent | lost)
     orphaned = Q(state=_PROCESSING) & _unclaimed(now)
     for key in Document.objects.filter(waiting | orphaned).order_by("created_at").values_list("pk", flat=True):
         send(key)
-    deleting = Document.objects.filter(state=DocumentState.DELETING, updated_at__lt=now - GRACE)
+    deleting = Document.objects.filter(state=DocumentState.DELETING, updated_at__lte=now - grace)
     for key in deleting.values_list("pk", flat=True):
         send_purge(key)
 
@@ -93,9 +99,8 @@ def send_purge(document_id: UUID) -> None:
 def recover() -> None:
     """For a server that has just started and is alone: no lease and no message of the last run is alive."""
     Document.objects.filter(state=_PROCESSING).update(claimed_until=None)
-    Document.objects.filter(state=DocumentState.QUEUED).update(enqueued_at=None, updated_at=_LONG_AGO)
-    Document.objects.filter(state=DocumentState.DELETING).update(updated_at=_LONG_AGO)
-    sweep()
+    Document.objects.filter(state=DocumentState.QUEUED).update(enqueued_at=None)
+    _resend(grace=timedelta(0))
 
 
 def let_go() -> None:
@@ -131,8 +136,6 @@ def _prepare(document: Document) -> PreparedDocument:
     return prepare(
         document_path(document),
         name=document.name,
-        document_id=str(document.pk),
-        version=document.version,
         config=settings.INGESTION,
         embedder=engine.embedder(),
         on_step=lambda step: _heartbeat(document, step),
@@ -161,13 +164,13 @@ class _LetGoError(IngestionError):
 
 def _publish(document: Document, prepared: PreparedDocument) -> None:
     """Truth first, then the index, then READY: search re-checks in SQL, so a half-published document is unseen."""
-    _heartbeat(document, Step.INDEXING)
+    _heartbeat(document, _INDEXING)
     with transaction.atomic():
         document.chunks.all().delete()
         Chunk.objects.bulk_create(
             [
                 Chunk(
-                    id=chunk.chunk_id,
+                    id=_chunk_id(document, chunk),
                     document=document,
                     ordinal=chunk.ordinal,
                     text=chunk.text,
@@ -185,10 +188,10 @@ def _publish(document: Document, prepared: PreparedDocument) -> None:
     index.upsert(
         [
             IndexedChunk(
-                chunk_id=chunk.chunk_id,
+                chunk_id=_chunk_id(document, chunk),
                 document_id=str(document.pk),
                 collection_id=str(document.collection_id),
-                text=chunk.embedded_text,
+                text=chunk.search_text,
                 vector=chunk.vector,
             )
             for chunk in prepared.chunks
@@ -210,6 +213,10 @@ def _publish(document: Document, prepared: PreparedDocument) -> None:
     if not ready:
         # Deleted while the points were written; its purge may have run before they were there.
         index.delete_document(str(document.pk))
+
+
+def _chunk_id(document: Document, chunk: PreparedChunk) -> str:
+    return chunk_id(str(document.pk), document.version, chunk.ordinal)
 
 
 def _fail(document: Document, code: str) -> None:

@@ -77,7 +77,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": RAGAPP.data_dir / "db.sqlite3",
+            "NAME": str(RAGAPP.data_dir / "db.sqlite3"),
             "OPTIONS": {
                 # IMMEDIATE takes the write lock at BEGIN, where the busy timeout applies; a deferred
                 # transaction that upgrades to a write fails at once with "database is locked".

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
 
 from ingestion.access import AccessScope
@@ -50,7 +50,7 @@ class Answerer:
         self._passages = passages
         self._generating = generating
 
-    async def answer(self, question: str, *, scope: AccessScope) -> AsyncIterator[AnswerEvent]:
+    async def answer(self, question: str, *, scope: AccessScope) -> AsyncGenerator[AnswerEvent, None]:
         """Events in the order SourcesFound, RouteChosen, TextDelta…, then AnswerFinished or AnswerFailed."""
         text: list[str] = []
         try:
@@ -64,7 +64,7 @@ class Answerer:
             logger.exception("answer failed")
             yield AnswerFailed(code="internal_error", text="".join(text))
 
-    async def _events(self, question: str, *, scope: AccessScope, text: list[str]) -> AsyncIterator[AnswerEvent]:
+    async def _events(self, question: str, *, scope: AccessScope, text: list[str]) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
         found = await asyncio.to_thread(self._retriever.retrieve, question, scope=scope, limit=self._passages)
         yield SourcesFound(found.passages)

@@ -5,7 +5,7 @@ No ORM call runs while tokens flow: the row is written once at the end.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
@@ -42,7 +42,7 @@ _running: dict[UUID, _Generation] = {}
 
 async def answer_events(
     answer_id: UUID | str, *, owner: User, answerer: Answerer, scope: AccessScope
-) -> AsyncIterator[AnswerEvent]:
+) -> AsyncGenerator[AnswerEvent, None]:
     """Generate the pending answer, or wait for the one who does. The last event is stored when it is yielded.
 
     A reader who finds the answer claimed gets no deltas: the stream ends once it is settled, and the reader shows
@@ -69,7 +69,7 @@ def request_stop(answer_id: UUID) -> bool:
 
 async def _generate(
     answer: Message, question: str, *, answerer: Answerer, scope: AccessScope
-) -> AsyncIterator[AnswerEvent]:
+) -> AsyncGenerator[AnswerEvent, None]:
     text: list[str] = []
     stop = asyncio.Event()
     _running[answer.pk] = _Generation(loop=asyncio.get_running_loop(), stop=stop)
@@ -90,7 +90,7 @@ async def _generate(
             await asyncio.shield(sync_to_async(services.answer_stop)(answer.pk, text="".join(text)))
 
 
-async def _until(stop: asyncio.Event, events: AsyncIterator[AnswerEvent]) -> AsyncIterator[AnswerEvent]:
+async def _until(stop: asyncio.Event, events: AsyncGenerator[AnswerEvent, None]) -> AsyncGenerator[AnswerEvent]:
     """The events until `stop` is set, which also ends the wait for a first token that is long in coming."""
     stopped = asyncio.ensure_future(stop.wait())
     try:
@@ -119,8 +119,9 @@ async def _store(answer_id: UUID, event: AnswerFinished | AnswerFailed) -> None:
 
 async def _settled(answer_id: UUID) -> None:
     """Wait until whoever claimed the answer has settled it."""
-    while await sync_to_async(_is_streaming)(answer_id):
-        await asyncio.sleep(_FOLLOW_EVERY_S)  # noqa: ASYNC110 (another process may hold the claim: only SQL knows)
+    # Another process may hold the claim, so only SQL knows.
+    while await sync_to_async(_is_streaming)(answer_id):  # noqa: ASYNC110
+        await asyncio.sleep(_FOLLOW_EVERY_S)
 
 
 def _is_streaming(answer_id: UUID) -> bool:

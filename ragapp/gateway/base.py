@@ -1,6 +1,6 @@
 """The gateway's ports and values: chat models inside, the one way outside, and the record of both."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -87,7 +87,7 @@ class ChatModel(Protocol):
 
     name: str
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """Deltas as they are generated. Closing the iterator frees the model. Raises a ChatModelError."""
         ...
 
@@ -101,7 +101,7 @@ class ExternalModel(Protocol):
 
     name: str
 
-    def stream(self, prompt: "ClearedPrompt") -> AsyncIterator[ChatDelta]:
+    def stream(self, prompt: "ClearedPrompt") -> AsyncGenerator[ChatDelta, None]:
         """Deltas as they are generated."""
         ...
 

@@ -1,7 +1,7 @@
 """A chat model behind an OpenAI-compatible endpoint inside the perimeter: vLLM, or the child server."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ class OpenAICompatibleChat:
         self._endpoint = endpoint
         self._supports_cache_salt = supports_cache_salt
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """Deltas as they come; leaving the iterator closes the connection, which ends the generation."""
         endpoint = await self._endpoint()
         finished = False

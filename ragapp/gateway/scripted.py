@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from ragapp.gateway.base import ChatDelta, ChatRequest, Usage
 from ragapp.gateway.errors import ChatModelError
@@ -18,7 +18,7 @@ class ScriptedChat:
         self._replies = deque(replies)
         self._pause_s = pause_s
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The next reply of the queue; an empty queue is a test's mistake and raises IndexError."""
         self.requests.append(request)
         pieces = self._replies.popleft()
