@@ -167,7 +167,9 @@ def _quality(
 
 def _recalls(chunked: Chunked, questions: Questions, *, weight: float, embedder: Embedder) -> str:
     document = page = reciprocal = 0.0
-    for hits, right in zip(_searches(chunked, questions, weight=weight, embedder=embedder), questions.right, strict=True):
+    for hits, right in zip(
+        _searches(chunked, questions, weight=weight, embedder=embedder), questions.right, strict=True
+    ):
         places = [chunked.places[hit.chunk_id] for hit in hits]
         document += bool({name for name, _ in places[:TOP]} & {name for name, _ in right})
         page += bool(set(places[:TOP]) & right)

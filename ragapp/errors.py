@@ -75,6 +75,8 @@ _ENTRIES = (
     ErrorEntry("conversation_not_found", 404, "There is no such conversation."),
     ErrorEntry("answer_not_found", 404, "There is no such answer."),
     ErrorEntry("not_found", 404, "There is nothing here."),
+    ErrorEntry("method_not_allowed", 405, "This address does not take that method."),
+    ErrorEntry("request_too_large", 413, "The request is larger than this address takes."),
     ErrorEntry("not_signed_in", 401, "Sign in, or send a valid API key."),
     ErrorEntry("not_allowed", 403, "Your account may not do this."),
     ErrorEntry("invalid_request", 422, "The request is not of the expected form."),

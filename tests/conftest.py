@@ -1,5 +1,6 @@
 """Real parts as fixtures, and the guard that keeps tests on this machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from tests.provision import chromium, postgres, qdrant, valkey, weights
 from tests.provision.qdrant import QdrantServer
 
 HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Playwright's sync API keeps an event loop in the main thread; Django would refuse the ORM there."""
+    if config.getoption("markexpr") == "browser":
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,8 @@ import httpx
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.loopback_only import OutsideConnectionError
 from tests.provision import valkey
@@ -29,7 +31,7 @@ def test_valkey_answers_to_its_password_alone(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
-    with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+    with redis.Redis(port=port, retry=Retry(NoBackoff(), 0)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
 

@@ -52,6 +52,10 @@ class OpenAICompatibleEmbedder:
         """An estimate from words and length, on the high side."""
         return max(len(_WORD_OR_SIGN.findall(text)), len(text.encode()) // _CHARS_A_TOKEN)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _embed(self, texts: list[str]) -> list[Vector]:
         body = {"model": self.name, "input": texts, "encoding_format": "float"}
         try:

@@ -84,7 +84,7 @@ class SentenceTransformerEmbedder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         torch.set_num_threads(self._threads)
         source = str(self._path) if self._path else self.name
         model = SentenceTransformer(source, device=self._device, local_files_only=self._path is not None)

@@ -8,7 +8,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 
 from pydantic import ValidationError
@@ -43,13 +43,14 @@ class QdrantIndex:
         self._name = collection_name(identity)
         self._in_memory = not url
         self._client = _client(url, api_key=api_key)
-        self._lock = threading.Lock()
+        self._creating = threading.Lock()
+        # The client's in-memory engine is for one thread at a time.
+        self._turn: AbstractContextManager[object] = nullcontext() if url else threading.Lock()
         self._ready = False
 
     def upsert(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write the chunks; on return they are applied, not only acknowledged."""
-        with _translated():
-            self._ensure_collection()
+        with self._in_use():
             for start in range(0, len(chunks), _BATCH):
                 points = [self._point(each) for each in chunks[start : start + _BATCH]]
                 self._client.upsert(self._name, points=points, wait=True)
@@ -68,28 +69,31 @@ class QdrantIndex:
         def ask(questions: Sequence[Question]) -> list[list[Found]]:
             return self._ask(questions, vectors=vectors, within=within)
 
-        with _translated():
-            self._ensure_collection()
+        with self._in_use():
             return hybrid_search(ask, limit=limit, dense_weight=self._dense_weight)
 
     def delete_document(self, document_id: str) -> None:
         """Remove every point of the document."""
-        with _translated():
-            self._ensure_collection()
+        with self._in_use():
             selector = models.FilterSelector(filter=_of_document(document_id))
             self._client.delete(self._name, points_selector=selector, wait=True)
 
     def count(self, *, document_id: str | None = None) -> int:
         """Exact number of points."""
         only = _of_document(document_id) if document_id is not None else None
-        with _translated():
-            self._ensure_collection()
+        with self._in_use():
             return self._client.count(self._name, count_filter=only, exact=True).count
 
     def close(self) -> None:
         """Close the connections."""
         with _translated():
             self._client.close()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with _translated(), self._turn:
+            self._ensure_collection()
+            yield
 
     def _ask(
         self,
@@ -119,7 +123,7 @@ class QdrantIndex:
     def _ensure_collection(self) -> None:
         if self._ready:
             return
-        with self._lock:
+        with self._creating:
             if not self._client.collection_exists(self._name):
                 self._create()
             self._check()

@@ -22,7 +22,11 @@ _MARKS = (
 _DETECTION_BYTES = 64 * 1024
 # With fewer bytes beyond ASCII, detection guesses Chinese for a price list with two umlauts.
 _DETECTABLE_BYTES = 12
-_HANDLED_BY_SHAPE = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be", "utf_7"]
+# Told by their shape before; and the old Macintosh's, which differ from Windows' by a letter and always win.
+_NOT_DETECTED = [
+    *("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"),
+    *("mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish"),
+]
 # PostgreSQL refuses NUL, UTF-8 refuses lone surrogates; the rest is invisible and can carry hidden
 # instructions or turn the reading direction round: bidirectional overrides, zero-width, tag characters.
 _UNWANTED = re.compile(
@@ -107,5 +111,5 @@ def _detected(data: bytes) -> str:
         return "utf-8"
     if bad < _DETECTABLE_BYTES:
         return "cp1252"
-    best = from_bytes(data[:_DETECTION_BYTES], cp_exclusion=_HANDLED_BY_SHAPE).best()
+    best = from_bytes(data[:_DETECTION_BYTES], cp_exclusion=_NOT_DETECTED).best()
     return best.encoding if best else "cp1252"

@@ -86,7 +86,8 @@ def _without_running_lines(pages: Sequence[Page]) -> Sequence[Page]:
     seen = Counter(key for page in pages for key in {_running_key(line) for line in _edges(page)})
     filled = sum(1 for page in pages if page.lines)
     running = {key for key, count in seen.items() if count > max(2, filled * _RUNNING_SHARE)}
-    return [Page(page.number, tuple(_kept(page, running=running))) for page in pages]
+    # A page of running lines alone says what it says in them.
+    return [Page(page.number, tuple(_kept(page, running=running)) or page.lines) for page in pages]
 
 
 def _running_key(line: Line) -> str:

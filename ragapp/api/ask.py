@@ -19,9 +19,9 @@ from ragapp.answering.base import AnswerEvent, AnswerFailed, RouteChosen, Source
 from ragapp.api import sse
 from ragapp.api.auth import caller_of
 from ragapp.api.errors import AnswerFailedError, code_of, documented, error_body
-from ragapp.api.schemas import AnswerOut, AskIn, HitOut, base_url_of
+from ragapp.api.schemas import AnswerOut, AskIn, base_url_of
 from ragapp.api.scopes import scope_of
-from ragapp.chat.schema import answer_body, route_body
+from ragapp.chat.schema import answer_body, passage_body, route_body
 from ragapp.chat.services import answer_get, conversation_get, turn_start
 from ragapp.chat.streaming import answer_events
 from ragapp.errors import entry_for
@@ -34,7 +34,7 @@ _RESPONSES = documented(
     {200: AnswerOut},
     "collection_not_found",
     "conversation_not_found",
-    "upload_too_large",
+    "request_too_large",
     "invalid_request",
     "question_empty",
     "question_too_long",
@@ -59,8 +59,12 @@ _RESPONSES["openapi_extra"]["responses"][200] = {
     "content": {
         sse.CONTENT_TYPE: {
             "schema": {
-                "type": "string",
-                "description": "Events `sources`, `route`, `delta`…, then `done` with the whole answer or `error`.",
+                "type": "object",
+                "description": "One event: `sources`, `route`, `delta`…, then `done` with the whole answer or `error`.",
+                "properties": {
+                    "event": {"type": "string", "enum": ["sources", "route", "delta", "done", "error"]},
+                    "data": {"type": "string", "contentMediaType": "application/json"},
+                },
             },
             "examples": {"stream": {"value": _STREAM_EXAMPLE}},
         }
@@ -131,7 +135,7 @@ async def _frames(asked: _Asked) -> AsyncGenerator[bytes, None]:
 def _frame(event: AnswerEvent, *, base_url: str) -> bytes | None:
     match event:
         case SourcesFound(passages=passages):
-            sources = [HitOut.of(passage, base_url=base_url).model_dump() for passage in passages]
+            sources = [passage_body(passage, base_url=base_url) for passage in passages]
             return sse.frame("sources", {"sources": sources})
         case RouteChosen(decision=decision):
             return sse.frame("route", route_body(decision))
@@ -146,4 +150,4 @@ def _error_frame(code: str) -> bytes:
 
 async def _stored(asked: _Asked) -> dict[str, Any]:
     answer = await sync_to_async(answer_get)(asked.answer_id, owner=asked.owner)
-    return answer_body(answer, base_url=asked.base_url)
+    return await sync_to_async(answer_body)(answer, scope=asked.scope, base_url=asked.base_url)

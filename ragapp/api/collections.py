@@ -24,7 +24,7 @@ def list_collections(request: HttpRequest, paging: Query[Paging]) -> Collections
 
 @router.post(
     "/collections",
-    **documented({201: CollectionOut}, "not_allowed", "collection_exists", "upload_too_large", "invalid_request"),
+    **documented({201: CollectionOut}, "not_allowed", "collection_exists", "request_too_large", "invalid_request"),
 )
 def create_collection(request: HttpRequest, body: CollectionIn) -> Status[CollectionOut]:
     """Make a collection. Admins only."""

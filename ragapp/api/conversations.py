@@ -14,6 +14,7 @@ from ragapp.api.schemas import (
     Paging,
     base_url_of,
 )
+from ragapp.api.scopes import scope_of
 from ragapp.chat.services import conversation_delete, conversation_get, conversations_of
 
 router = Router(tags=["conversations"])
@@ -30,12 +31,14 @@ def list_conversations(request: HttpRequest, paging: Query[Paging]) -> Conversat
 @router.get("/conversations/{conversation_id}", **documented({200: ConversationDetailOut}, "conversation_not_found"))
 def get_conversation(request: HttpRequest, conversation_id: Id) -> ConversationDetailOut:
     """One of your conversations with its questions and answers."""
-    conversation = conversation_get(conversation_id, owner=caller_of(request))
+    user = caller_of(request)
+    conversation = conversation_get(conversation_id, owner=user)
+    scope = scope_of(user)
     base_url = base_url_of(request)
-    messages = conversation.messages.prefetch_related("citations")
+    messages = conversation.messages.prefetch_related("citations__document")
     return ConversationDetailOut(
         **ConversationOut.of(conversation).model_dump(),
-        messages=[MessageOut.of(message, base_url=base_url) for message in messages],
+        messages=[MessageOut.of(message, scope=scope, base_url=base_url) for message in messages],
     )
 
 

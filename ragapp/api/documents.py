@@ -21,26 +21,32 @@ from ragapp.api.scopes import scope_of
 router = Router(tags=["documents"])
 
 _BLOCK_BYTES = 256 * 1024
-
-
-@router.post(
-    "/collections/{collection_id}/documents",
-    **documented(
-        {202: DocumentOut, 200: DocumentOut},
-        "not_allowed",
-        "collection_not_found",
-        "upload_too_large",
-        "invalid_name",
-        "empty_document",
-        "invalid_request",
-    ),
+_UPLOAD = documented(
+    {202: DocumentOut, 200: DocumentOut},
+    "not_allowed",
+    "collection_not_found",
+    "upload_too_large",
+    "invalid_name",
+    "empty_document",
+    "invalid_request",
 )
+# As `_refuse_other_parts` and the storage have it.
+_UPLOAD["openapi_extra"]["requestBody"] = {
+    "content": {
+        "multipart/form-data": {"schema": {"additionalProperties": False, "properties": {"file": {"minLength": 1}}}}
+    }
+}
+
+
+@router.post("/collections/{collection_id}/documents", **_UPLOAD)
 def upload_document(
     request: HttpRequest,
     response: HttpResponse,
     collection_id: Id,
     file: File[UploadedFile],
-    label: OptionalLabel = Form(None, description="Sensitivity, where it is higher than the collection's."),
+    label: OptionalLabel = Form(  # type: ignore[type-arg]
+        None, description="Sensitivity, where it is higher than the collection's."
+    ),
 ) -> Status[DocumentOut]:
     """Hand in one file. Admins only.
 

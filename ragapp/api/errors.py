@@ -25,9 +25,6 @@ from ragapp.gateway.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 
-# Of HTTP alone, so no package raises it.
-METHOD_NOT_ALLOWED = ErrorEntry("method_not_allowed", 405, "This address does not take that method.")
-
 _MAX_DETAILS = 20
 _FIELD_LIMIT = 100
 _RETRY_AFTER_S = 5
@@ -138,7 +135,7 @@ def handle_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _on_validation_error)
     api.add_exception_handler(AuthenticationError, _answering("not_signed_in"))
     api.add_exception_handler(Http404, _answering("not_found"))
-    api.add_exception_handler(RequestDataTooBig, _answering("upload_too_large"))
+    api.add_exception_handler(RequestDataTooBig, _answering("request_too_large"))
     # Ninja's HttpError here is its word for JSON that does not parse.
     for unreadable in (HttpError, BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError):
         api.add_exception_handler(unreadable, _on_unreadable)

@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal, get_args
 
 from django.http import HttpRequest
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from ingestion.access import AccessScope
 from ingestion.models import Collection, Document, Label
 from ragapp.accounts.models import User
 from ragapp.answering.base import Passage
 from ragapp.api.errors import ErrorOut, error_body
 from ragapp.chat.models import Conversation, Message, Role
-from ragapp.chat.schema import answer_body
+from ragapp.chat.schema import answer_body, passage_body
 from ragapp.chat.services import QUESTION_LIMIT
 from ragapp.errors import entry_for
 
@@ -29,15 +30,22 @@ MAX_HITS = 50
 MAX_COLLECTIONS = 50
 
 
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("The text holds a NUL character.")
+def _storable(value: str) -> str:
+    """PostgreSQL refuses NUL in text, and no store takes half a character; JSON can carry both."""
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("The text holds a NUL or half of a character.")
     return value
 
 
-# PostgreSQL refuses NUL in text; without this it would be a server error there.
-Text = Annotated[str, AfterValidator(_no_nul), Field(json_schema_extra={"pattern": "^[^\\u0000]*$"})]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")]
+def _whole(value: object) -> object:
+    """5.0 is an integer in JSON Schema, and some languages write no other number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_TEXT_PATTERN = r"^[^\x00]*\S[^\x00]*$"
+_LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+_NAME_PATTERN = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+
 # A string: whether it is a UUID at all is the selectors' to say, so that a malformed id is not found like any other.
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 CollectionIds = Annotated[
@@ -63,12 +71,12 @@ class CollectionIn(Input):
         json_schema_extra={"examples": [{"name": "Handbook", "label": "internal", "everyone": True}]}
     )
 
-    name: Annotated[Line, Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"\S"})]
-    description: Annotated[Line, Field(max_length=300)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME_PATTERN), AfterValidator(_storable)]
+    description: Annotated[str, Field(max_length=300, pattern=_LINE_PATTERN), AfterValidator(_storable)] = ""
     label: Annotated[LabelName, Field(description="Sensitivity of what is in it.")] = "restricted"
     everyone: Annotated[bool, Field(description="Every signed-in person may read it.")] = False
     groups: Annotated[
-        list[Annotated[Line, Field(max_length=150)]],
+        list[Annotated[str, Field(max_length=150, pattern=_LINE_PATTERN)]],
         Field(max_length=MAX_COLLECTIONS, description="Names of the groups that may read it."),
     ] = []
 
@@ -78,8 +86,10 @@ class SearchIn(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "days of parental leave", "limit": 5}]})
 
-    query: Annotated[Text, Field(min_length=1, max_length=QUESTION_LIMIT)]
-    limit: Annotated[int, Field(ge=1, le=MAX_HITS)] = 10
+    query: Annotated[
+        str, Field(min_length=1, max_length=QUESTION_LIMIT, pattern=_TEXT_PATTERN), AfterValidator(_storable)
+    ]
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS), BeforeValidator(_whole)] = 10
     collection_ids: CollectionIds | None = None
 
 
@@ -88,7 +98,11 @@ class AskIn(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How many days of parental leave?"}]})
 
-    question: Annotated[Text, Field(json_schema_extra={"minLength": 1, "maxLength": QUESTION_LIMIT, "pattern": r"\S"})]
+    question: Annotated[
+        str,
+        Field(json_schema_extra={"minLength": 1, "maxLength": QUESTION_LIMIT, "pattern": _TEXT_PATTERN}),
+        AfterValidator(_storable),
+    ]
     conversation_id: Annotated[Id | None, Field(description="Go on with this conversation of yours.")] = None
     collection_ids: CollectionIds | None = None
     stream: Annotated[
@@ -200,17 +214,7 @@ class HitOut(BaseModel):
     @classmethod
     def of(cls, passage: Passage, *, base_url: str) -> "HitOut":
         """From a passage."""
-        return cls(
-            chunk_id=passage.chunk_id,
-            document_id=passage.document_id,
-            title=passage.title,
-            page=passage.page,
-            heading=passage.heading,
-            text=passage.text,
-            score=round(passage.score, 4),
-            dense=round(passage.dense, 4),
-            url=f"{base_url}/sources/{passage.chunk_id}",
-        )
+        return cls.model_validate(passage_body(passage, base_url=base_url))
 
 
 class SearchOut(BaseModel):
@@ -270,6 +274,7 @@ class AnswerOut(BaseModel):
     refused: Annotated[bool, Field(description="Your documents do not hold the answer.")]
     error_code: str | None
     citations: list[CitationOut]
+    nearest: Annotated[list[CitationOut], Field(description="Under a refusal: what came closest. Not sources.")]
     route: RouteOut | None
     usage: UsageOut | None
     timings: Annotated[dict[str, float] | None, Field(description="Seconds: retrieve, first_token, total.")]
@@ -284,10 +289,11 @@ class MessageOut(BaseModel):
     answer: AnswerOut | None
 
     @classmethod
-    def of(cls, message: Message, *, base_url: str) -> "MessageOut":
+    def of(cls, message: Message, *, scope: AccessScope, base_url: str) -> "MessageOut":
         """From a row with its citations."""
         is_answer = message.role == Role.ANSWER
-        answer = AnswerOut.model_validate(answer_body(message, base_url=base_url)) if is_answer else None
+        body = answer_body(message, scope=scope, base_url=base_url) if is_answer else None
+        answer = AnswerOut.model_validate(body) if body else None
         return cls(role=message.role, text=message.text, created_at=message.created_at, answer=answer)
 
 

@@ -17,7 +17,7 @@ router = Router(tags=["search"])
     **documented(
         {200: SearchOut},
         "collection_not_found",
-        "upload_too_large",
+        "request_too_large",
         "invalid_request",
         "embedder_unavailable",
         "index_unavailable",

@@ -5,7 +5,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from ingestion.models import Chunk, Document, Label
+from ingestion.access import AccessScope
+from ingestion.models import Chunk, Document, DocumentState, Label
 
 
 class Role(models.TextChoices):
@@ -65,6 +66,10 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
 
+    def citations_within(self, scope: AccessScope) -> "list[Citation]":
+        """Those that this reader may see now. Reads from `citations__document`, where it was prefetched."""
+        return [citation for citation in self.citations.all() if citation.is_within(scope)]
+
 
 class Citation(models.Model):
     """The source behind [n]. It goes with its document: deleted means gone, quotes too."""
@@ -86,3 +91,8 @@ class Citation(models.Model):
 
     def __str__(self) -> str:
         return f"[{self.n}] {self.title}"
+
+    def is_within(self, scope: AccessScope) -> bool:
+        """True where the source exists and may be read: a right taken away takes its quotes along."""
+        document = self.document
+        return document.state != DocumentState.DELETING and str(document.collection_id) in scope.collection_ids

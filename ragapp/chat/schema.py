@@ -3,13 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
+from ingestion.access import AccessScope
 from ragapp.answering.base import Passage
 from ragapp.chat.models import Citation, Message
 from ragapp.gateway.base import Decision, Usage
 
 
-def answer_body(message: Message, *, base_url: str = "") -> dict[str, Any]:
-    """An answer as JSON values. `timings` are seconds, `score` is 0..1, `page` counts from 1 or is None."""
+def answer_body(message: Message, *, scope: AccessScope, base_url: str = "") -> dict[str, Any]:
+    """An answer as JSON values, with the citations that this reader may see now.
+
+    `timings` are seconds, `score` is 0..1, `page` counts from 1 or is None."""
+    citations = message.citations_within(scope)
     return {
         "id": str(message.pk),
         "conversation_id": str(message.conversation_id),
@@ -17,8 +21,8 @@ def answer_body(message: Message, *, base_url: str = "") -> dict[str, Any]:
         "answer": message.text,
         "refused": message.refused,
         "error_code": message.error_code or None,
-        "citations": [citation_body(c, base_url=base_url) for c in message.citations.all() if not c.nearest],
-        "nearest": [citation_body(c, base_url=base_url) for c in message.citations.all() if c.nearest],
+        "citations": [citation_body(c, base_url=base_url) for c in citations if not c.nearest],
+        "nearest": [citation_body(c, base_url=base_url) for c in citations if c.nearest],
         "route": message.route,
         "usage": message.usage,
         "timings": message.timings,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -54,7 +54,7 @@ def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
     """An answer with its conversation and citations. Raises AnswerNotFoundError."""
     key = _uuid(answer_id)
     answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
-    found = answers.select_related("conversation").prefetch_related("citations").filter(pk=key).first() if key else None
+    found = answers.select_related("conversation").prefetch_related("citations__document").filter(pk=key).first() if key else None
     if found is None:
         raise AnswerNotFoundError(str(answer_id))
     return found
@@ -111,10 +111,12 @@ def answer_claim(answer_id: UUID) -> bool:
 
 
 def answers_expire(*, older_than: timedelta = CLAIM_LIFETIME) -> int:
-    """Fail the answers whose process is gone."""
-    return Message.objects.filter(state=AnswerState.STREAMING, claimed_at__lt=timezone.now() - older_than).update(
-        state=AnswerState.FAILED, error_code="answer_interrupted"
+    """Fail the answers whose process is gone, and those that nobody came to read."""
+    before = timezone.now() - older_than
+    abandoned = Q(state=AnswerState.STREAMING, claimed_at__lt=before) | Q(
+        state=AnswerState.PENDING, created_at__lt=before
     )
+    return Message.objects.filter(abandoned).update(state=AnswerState.FAILED, error_code="answer_interrupted")
 
 
 def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:

@@ -199,17 +199,15 @@ class ModelServerSupervisor:
         fault = _fault_of(self._model)
         if fault:
             return fault
-        if not _can_bind(self._port):
-            self._port = _free_port()
         try:
+            if not _can_bind(self._port):
+                self._port = _free_port()
             with self._running_child() as child:
                 if self._wait_for_token(child):
                     self._set(ModelServerState.READY, f"The model {self._alias} is ready.")
                 self._wait_for_end(child)
                 return self._why_ended(child.returncode)
-        except (
-            Exception
-        ) as exc:  # the edge of the thread: a monitor that dies would leave a false status behind
+        except Exception as exc:  # the edge of the thread: a monitor that dies would leave a false status behind
             logger.exception("The model server could not be supervised.")
             return f"The model server could not be started ({exc})."
 
@@ -307,11 +305,7 @@ def _fault_of(model: Path) -> str:
         return f"The model file {model} is missing; fetch it again."
     except OSError as exc:
         return f"The model file {model} cannot be read ({exc.strerror})."
-    return (
-        ""
-        if magic == _GGUF_MAGIC
-        else f"The model file {model} is damaged: it is not GGUF. Delete and fetch it."
-    )
+    return "" if magic == _GGUF_MAGIC else f"The model file {model} is damaged: it is not GGUF. Delete and fetch it."
 
 
 def _free_port() -> int:

@@ -19,9 +19,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back)
     theme = request.POST.get("theme", "auto")
     if theme in THEMES:
-        response.set_cookie(
-            COOKIE, theme, max_age=_A_YEAR_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-        )
+        response.set_cookie(COOKIE, theme, max_age=_A_YEAR_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     return response
 
 

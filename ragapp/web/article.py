@@ -9,10 +9,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from ingestion.access import AccessScope
-from ingestion.models import DocumentState
 from ragapp.chat.models import AnswerState, Citation, Message
 from ragapp.errors import ErrorEntry, entry_for
-from ragapp.web.markdown import markers_of, render_answer
+from ragapp.web.markdown import excerpt, heading_path, markers_of, render_answer
 
 UNSETTLED = (AnswerState.PENDING, AnswerState.STREAMING)
 
@@ -55,7 +54,7 @@ class AnswerArticle:
 
 def article_of(message: Message, *, question: str, scope: AccessScope) -> AnswerArticle:
     """An answer for a reader with this scope. Expects `citations__document` to be prefetched."""
-    readable = [citation for citation in message.citations.all() if _is_readable(citation, scope)]
+    readable = message.citations_within(scope)
     cards = tuple(_card(citation) for citation in readable if not citation.nearest)
     finished = message.state == AnswerState.FINISHED
     cited = markers_of(message.text) if finished and not message.refused else set()
@@ -77,18 +76,13 @@ def render_article(article: AnswerArticle, *, request: HttpRequest) -> str:
     return render_to_string("chat/_answer.html", {"article": article}, request=request)
 
 
-def _is_readable(citation: Citation, scope: AccessScope) -> bool:
-    document = citation.document
-    return document.state != DocumentState.DELETING and str(document.collection_id) in scope.collection_ids
-
-
 def _card(citation: Citation) -> SourceCard:
     return SourceCard(
         n=citation.n,
         title=citation.title,
         page=citation.page,
-        heading=citation.heading,
-        quote=citation.quote,
+        heading=heading_path(citation.heading),
+        quote=excerpt(citation.quote),
         score=citation.score,
         url=reverse("web:source", args=[citation.chunk_id]) if citation.chunk_id else None,
     )

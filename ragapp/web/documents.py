@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -31,6 +33,8 @@ from ragapp.errors import ERRORS, ErrorEntry, entry_for
 from ragapp.web.access import admins_only, is_fragment, not_found_as_404, person, scope_of, signed_in
 from ragapp.web.sources import PDF
 
+Upload: TypeAlias = "UploadedFile[bytes]"
+
 PAGE_SIZE = 100
 STATES = (DocumentState.READY, DocumentState.PROCESSING, DocumentState.QUEUED, DocumentState.FAILED)
 _BLOCK = 256 * 1024
@@ -43,6 +47,16 @@ _STEPS = {
     "embedding": "Learning their meaning",
     "indexing": "Filing them",
 }
+
+
+@dataclass(frozen=True)
+class Row:
+    """A document with what its row says besides. `elapsed_s` runs until it is settled."""
+
+    document: Document
+    elapsed_s: int
+    step: str
+    error: ErrorEntry | None
 
 
 @require_GET
@@ -74,7 +88,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     """Accept files. A script sends one a request and reads JSON; a bare form sends many and gets a page."""
     with not_found_as_404():
         collection = collection_get(request.POST.get("collection", ""), scope=scope_of(request))
-    files = [file for file in request.FILES.getlist("files") if isinstance(file, UploadedFile)]
+    files = request.FILES.getlist("files")
     if request.headers.get("Accept") == "application/json":
         return _upload_one(request, collection, files)
     for file in files:
@@ -138,7 +152,7 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
         opened.close()
 
 
-def _upload_one(request: HttpRequest, collection: Collection, files: list[UploadedFile]) -> HttpResponseBase:
+def _upload_one(request: HttpRequest, collection: Collection, files: list[Upload]) -> HttpResponseBase:
     if len(files) != 1:
         return _failure(ERRORS["invalid_request"])
     try:
@@ -154,7 +168,7 @@ def _failure(entry: ErrorEntry) -> JsonResponse:
     )
 
 
-def _tell(request: HttpRequest, file: UploadedFile, collection: Collection) -> None:
+def _tell(request: HttpRequest, file: Upload, collection: Collection) -> None:
     try:
         submission = _submit(request, file, collection)
     except IngestionError as exc:
@@ -163,11 +177,9 @@ def _tell(request: HttpRequest, file: UploadedFile, collection: Collection) -> N
         messages.success(request, f"{submission.document.name}: {_outcome(submission)}")
 
 
-def _submit(request: HttpRequest, file: UploadedFile, collection: Collection) -> Submission:
+def _submit(request: HttpRequest, file: Upload, collection: Collection) -> Submission:
     chunks: Iterable[bytes] = file.chunks()
-    return document_submit(
-        collection=collection, name=file.name or "", content=chunks, uploaded_by=person(request)
-    )
+    return document_submit(collection=collection, name=file.name or "", content=chunks, uploaded_by=person(request))
 
 
 def _outcome(submission: Submission) -> str:
@@ -192,10 +204,9 @@ def _rows_context(request: HttpRequest) -> dict[str, object]:
     if "state" in filters:
         found = found.filter(state=filters["state"])
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    for document in page.object_list:
-        _describe(document)
     return {
         "page": page,
+        "rows": [_row(document) for document in page.object_list],
         "total": total,
         "unsettled": unsettled.count(),
         "filters": filters,
@@ -204,13 +215,13 @@ def _rows_context(request: HttpRequest) -> dict[str, object]:
     }
 
 
-def _describe(document: Document) -> None:
-    """What the row's template shows beside the columns of the table in the database."""
+def _row(document: Document) -> Row:
     end = document.finished_at if document.is_settled and document.finished_at else timezone.now()
-    document.elapsed_s = int((end - document.created_at).total_seconds())  # type: ignore[attr-defined]
-    document.step_word = _STEPS.get(document.step, document.get_state_display())  # type: ignore[attr-defined]
-    document.error = (  # type: ignore[attr-defined]
-        entry_for(document.error_code) if document.state == DocumentState.FAILED else None
+    return Row(
+        document=document,
+        elapsed_s=int((end - document.created_at).total_seconds()),
+        step=_STEPS.get(document.step, document.get_state_display()),
+        error=entry_for(document.error_code) if document.state == DocumentState.FAILED else None,
     )
 
 

@@ -43,6 +43,17 @@ def render_passage(text: str) -> SafeString:
     return _clean(_MARKDOWN.render(text, {}))
 
 
+def excerpt(text: str) -> str:
+    """A quote as one line of plain words: without the marks of headings, tables and emphasis."""
+    bare = re.sub(r"^\s*#{1,6}\s+|\*\*|^\s*\|\s*(?:[-:]+\s*\|\s*)*|\s*\|\s*$", "", text, flags=re.MULTILINE)
+    return " ".join(re.sub(r"\s*\|\s*", " · ", bare).split())
+
+
+def heading_path(heading: str) -> str:
+    """The headings above a passage, as the page sets them apart."""
+    return heading.replace(" > ", " · ")
+
+
 def markers_of(text: str) -> set[int]:
     """The numbers that the text cites."""
     return {int(n) for found in _MARKER.findall(text) for n in found.split(",")}
@@ -74,9 +85,7 @@ def _citation(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _render_citation(
-    self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env
-) -> str:
+def _render_citation(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     n = tokens[idx].meta["n"]
     if n in env["links"]:
         url = env["links"][n]
@@ -88,9 +97,7 @@ def _render_citation(
     return f"[{n}]"
 
 
-def _render_link_open(
-    self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env
-) -> str:
+def _render_link_open(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     href = str(tokens[idx].attrGet("href") or "")
     parts = urlsplit(href) if "://" in href or href.startswith("mailto:") else None
     host = (parts.hostname or parts.path) if parts and parts.scheme in _LINK_SCHEMES else ""
@@ -98,22 +105,16 @@ def _render_link_open(
     return f'<a class="outside" target="_blank" href="{escape(href)}">' if host else ""
 
 
-def _render_link_close(
-    self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env
-) -> str:
+def _render_link_close(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     host = env["hosts"].pop()
     return f' <span class="host">{escape(host)}</span></a>' if host else ""
 
 
-def _render_heading_open(
-    self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env
-) -> str:
+def _render_heading_open(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     return f"<h{_level(tokens[idx])}>"
 
 
-def _render_heading_close(
-    self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env
-) -> str:
+def _render_heading_close(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     return f"</h{_level(tokens[idx])}>\n"
 
 

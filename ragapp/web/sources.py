@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from ingestion.models import Chunk
 from ingestion.selectors import chunk_get, chunks_around
 from ragapp.web.access import is_fragment, not_found_as_404, scope_of, signed_in
-from ragapp.web.markdown import render_passage
+from ragapp.web.markdown import heading_path, render_passage
 
 PDF = "application/pdf"
 # PDFium and plain text give lines as they stand in the file; in the other formats the parser gives Markdown.
@@ -24,8 +24,6 @@ class ShownPassage:
 
     text: str
     html: SafeString | None
-    page: int | None
-    heading: str
     is_cited: bool
 
 
@@ -40,6 +38,7 @@ def passage(request: HttpRequest, chunk_id: UUID) -> HttpResponseBase:
         "document": chunk.document,
         "collection": chunk.document.collection,
         "passages": _shown(chunk),
+        "heading": heading_path(chunk.heading),
         "is_pdf": chunk.document.media_type == PDF,
     }
     return render(request, "sources/_passage.html" if is_fragment(request) else "sources/page.html", context)
@@ -56,8 +55,6 @@ def _shown(cited: Chunk) -> list[ShownPassage]:
             ShownPassage(
                 text=text.strip(),
                 html=None if plain else render_passage(text),
-                page=chunk.page,
-                heading=chunk.heading,
                 is_cited=chunk.pk == cited.pk,
             )
         )

@@ -4,10 +4,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from ingestion.models import DocumentState
+from ingestion.selectors import documents_visible_to
 from ragapp import wiring
-from ragapp.web.access import signed_in
+from ragapp.web.access import scope_of, signed_in
 from ragapp.weights import WeightsError
 
+UNREAD = (DocumentState.QUEUED, DocumentState.PROCESSING)
 _SENTENCES = {
     "starting": "The language model is loading. You can ask already: the answer starts as soon as it is ready.",
     "restarting": "The language model stopped and is being restarted. Questions wait until it is back.",
@@ -23,9 +26,11 @@ def is_ready() -> bool:
 @require_GET
 @signed_in
 def model_banner(request: HttpRequest) -> HttpResponseBase:
-    """The banner as a fragment; it asks again by itself until the model is ready."""
+    """The banner as a fragment. It asks again by itself until the model is ready and every document is read."""
     state = _state()
-    return render(request, "chat/_model_status.html", {"state": state, "sentence": _SENTENCES.get(state, "")})
+    unread = documents_visible_to(scope_of(request)).filter(state__in=UNREAD).count()
+    context = {"state": state, "sentence": _SENTENCES.get(state, ""), "unread": unread}
+    return render(request, "chat/_model_status.html", context)
 
 
 def _state() -> str:

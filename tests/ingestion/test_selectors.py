@@ -45,7 +45,9 @@ def visible(user: User) -> set[str]:
     return set(selectors.collections_visible_to(selectors.scope_for(user)).values_list("name", flat=True))
 
 
-def test_a_person_reads_what_everyone_and_their_groups_may(hr: Collection, handbook: Collection, board: Collection) -> None:
+def test_a_person_reads_what_everyone_and_their_groups_may(
+    hr: Collection, handbook: Collection, board: Collection
+) -> None:
     ann, bob = User.objects.create_user("ann"), User.objects.create_user("bob")
     ann.groups.add(Group.objects.get(name="hr"))
     assert visible(ann) == {"HR", "Handbook"}

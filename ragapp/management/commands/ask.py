@@ -64,7 +64,7 @@ def _answered_here(user: User, question: str) -> dict[str, Any]:
             stack.enter_context(embedded.data_folder_owned())
             stack.enter_context(embedded.model_child())
         asyncio.run(_drain(user, turn))
-    return answer_body(services.answer_get(turn.answer.pk, owner=user))
+    return answer_body(services.answer_get(turn.answer.pk, owner=user), scope=scope_for(user))
 
 
 async def _drain(user: User, turn: services.Turn) -> None:

@@ -25,6 +25,12 @@ def _real_database(transactional_db: None) -> None:
     """Committed for real: answers are searched and recorded on other threads, with connections of their own."""
 
 
+@pytest.fixture(scope="package", autouse=True)
+def _index_closed_at_the_end() -> Iterator[None]:
+    yield
+    engine.close()
+
+
 @pytest.fixture
 def world() -> World:
     staff = Group.objects.create(name="staff")

@@ -155,5 +155,5 @@ def test_no_other_credential_is_taken(header: str, world: World) -> None:
 @pytest.mark.parametrize("carrier", ["HTTP_X_API_KEY", "HTTP_REMOTE_USER", "REMOTE_USER", "HTTP_COOKIE"])
 def test_the_key_is_taken_from_no_other_place(carrier: str, world: World) -> None:
     secret = world.admin.secret
-    response = Client().get(f"/api/v1/me?key={secret}&authorization=Bearer+{secret}", **{carrier: secret})
+    response = Client(**{carrier: secret}).get(f"/api/v1/me?key={secret}&authorization=Bearer+{secret}")  # type: ignore[arg-type]
     assert response.status_code == 401

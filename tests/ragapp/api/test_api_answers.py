@@ -36,9 +36,7 @@ def events_of(raw: bytes) -> list[tuple[str, Any]]:
 
 
 async def streamed(person: Person, **body: Any) -> list[tuple[str, Any]]:
-    response: Any = await person.async_client.post(
-        "/api/v1/ask", data=json.dumps(body | {"stream": True}), content_type="application/json"
-    )
+    response = await person.send("POST", "ask", body=body | {"stream": True})
     assert response["Content-Type"] == "text/event-stream"
     return events_of(b"".join([part async for part in response.streaming_content]))
 
@@ -125,18 +123,14 @@ async def test_a_stream_tells_sources_route_and_text_and_ends_with_the_whole_ans
     assert told["sources"]["sources"][0]["document_id"] == str(searchable.pk)
     assert told["route"]["verdict"] == "inside"
     assert "".join(data["text"] for name, data in events if name == "delta") == "Parental leave is\n\ntwelve weeks [1]."
-    whole: Any = await world.reader.async_client.get(f"/api/v1/conversations/{told['done']['conversation_id']}")
+    whole = await world.reader.send("GET", f"conversations/{told['done']['conversation_id']}")
     assert whole.json()["messages"][1]["answer"] == told["done"]
 
 
 async def test_an_accept_header_asks_for_a_stream_too(world: World, script: Script) -> None:
     script()
-    response: Any = await world.outsider.async_client.post(
-        "/api/v1/ask",
-        data=json.dumps({"question": QUESTION}),
-        content_type="application/json",
-        headers={"accept": "text/event-stream"},
-    )
+    headers = {"accept": "text/event-stream"}
+    response = await world.outsider.send("POST", "ask", body={"question": QUESTION}, headers=headers)
     assert response["Cache-Control"] == "no-store"
     assert response["X-Accel-Buffering"] == "no"
     events = events_of(b"".join([part async for part in response.streaming_content]))
@@ -153,9 +147,7 @@ async def test_a_stream_that_fails_ends_with_the_error(world: World, searchable:
 
 
 async def test_a_stream_refused_before_it_starts_is_plain_json(world: World) -> None:
-    response: Any = await world.reader.async_client.post(
-        "/api/v1/ask", data='{"question": "", "stream": true}', content_type="application/json"
-    )
+    response = await world.reader.send("POST", "ask", body={"question": "", "stream": True})
     assert (response.status_code, response.json()["error"]["code"]) == (422, "question_empty")
 
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from ragapp import wiring
-from ragapp.api import people
+from ragapp.api.schemas import PersonOut
 from ragapp.gateway.errors import ChatModelBusyError
 from tests.ragapp.api.world import World
 
@@ -112,7 +112,7 @@ def test_many_mistakes_give_a_bounded_answer(world: World) -> None:
 
 def test_json_over_a_megabyte_is_refused(world: World) -> None:
     body = {"query": "x" * 2_000_000}
-    error_of(post(world.reader.client, "search", body), status=413, code="upload_too_large")
+    error_of(post(world.reader.client, "search", body), status=413, code="request_too_large")
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "offset=-1", "offset=99999999999999999999"])
@@ -140,7 +140,7 @@ def test_what_nobody_foresaw_shows_nothing_of_the_inside(
     def broken(**_: object) -> None:
         raise DatabaseError(f"password={SECRET}")
 
-    monkeypatch.setattr(people.PersonOut, "of", lambda user: broken())
+    monkeypatch.setattr(PersonOut, "of", lambda user: broken())
     with caplog.at_level(logging.ERROR):
         response = world.reader.client.get("/api/v1/me")
     error_of(response, status=500, code="internal_error")

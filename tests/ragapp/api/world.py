@@ -1,6 +1,8 @@
 """Who and what the API's tests are about."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from django.test import AsyncClient, Client
 
@@ -21,10 +23,17 @@ class Person:
         """A client that sends the key. Server errors come back as responses."""
         return Client(raise_request_exception=False, headers={"authorization": f"Bearer {self.secret}"})
 
-    @property
-    def async_client(self) -> AsyncClient:
-        """The same over ASGI."""
-        return AsyncClient(headers={"authorization": f"Bearer {self.secret}"})
+    async def send(
+        self, method: str, address: str, *, headers: dict[str, str] | None = None, body: object = None
+    ) -> Any:
+        """One request over ASGI."""
+        return await AsyncClient(raise_request_exception=False).generic(
+            method,
+            f"/api/v1/{address}",
+            b"" if body is None else json.dumps(body),
+            content_type="application/json",
+            headers={"authorization": f"Bearer {self.secret}"} | (headers or {}),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from ingestion.access import AccessScope
 from ingestion.models import Chunk, Collection, Document, DocumentState, Label
 from ragapp.accounts.models import User
 from ragapp.answering.base import AnswerFinished, Passage, Source
@@ -124,7 +125,8 @@ def test_a_finished_answer_is_stored_with_its_citations(user: User, chunk: Chunk
     turn = services.turn_start(user=user, question="One?")
     services.answer_claim(turn.answer.pk)
     services.answer_finish(turn.answer.pk, finished(chunk))
-    body = answer_body(services.answer_get(turn.answer.pk, owner=user), base_url="http://x")
+    scope = AccessScope(frozenset({str(chunk.document.collection_id)}))
+    body = answer_body(services.answer_get(turn.answer.pk, owner=user), scope=scope, base_url="http://x")
     assert body["answer"] == "25 days. [1]"
     assert body["citations"] == [
         {
@@ -141,6 +143,13 @@ def test_a_finished_answer_is_stored_with_its_citations(user: User, chunk: Chunk
     assert body["route"]["signals"][0]["finding"] == "deny"
     assert body["usage"] == {"prompt_tokens": 10, "completion_tokens": 3, "cached_tokens": 0}
     assert body["timings"] == {"total": 1.235}
+
+
+def test_a_right_taken_away_takes_its_quotes_along(user: User, chunk: Chunk) -> None:
+    turn = services.turn_start(user=user, question="One?")
+    services.answer_finish(turn.answer.pk, finished(chunk))
+    body = answer_body(services.answer_get(turn.answer.pk, owner=user), scope=AccessScope(frozenset()))
+    assert (body["citations"], body["nearest"]) == ([], [])
 
 
 def test_an_answer_raises_its_conversations_label_and_nothing_lowers_it(user: User, chunk: Chunk) -> None:
@@ -190,6 +199,12 @@ def test_an_answer_whose_process_is_gone_fails_after_a_while(user: User) -> None
     Message.objects.filter(pk=turn.answer.pk).update(claimed_at=timezone.now() - timedelta(hours=1))
     assert services.answers_expire() == 1
     assert services.answer_get(turn.answer.pk, owner=user).error_code == "answer_interrupted"
+
+
+def test_an_answer_that_nobody_came_to_read_fails_after_a_while(user: User) -> None:
+    turn = services.turn_start(user=user, question="One?")
+    Message.objects.filter(pk=turn.answer.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    assert services.answers_expire() == 1
 
 
 def test_a_renamed_conversation_keeps_a_title(user: User) -> None:

@@ -37,6 +37,7 @@
     if (event.target === composer) question.value = "";
     question.style.height = "";
     question.focus();
+    document.querySelector(".nav [aria-current]")?.removeAttribute("aria-current");
     document.title = `${document.querySelector("#chat-head h1").textContent} · ragapp`;
     toTheEnd();
   });
@@ -70,7 +71,7 @@
     wasPending = isPending;
     if (following) scroller.scrollTop = scroller.scrollHeight;
     else toEnd.hidden = atEnd();
-  }).observe(thread, { childList: true, subtree: true, characterData: true });
+  }).observe(thread, { childList: true, subtree: true, characterData: true, attributeFilter: ["class"] });
 
   // Scrolling follows the stream until the reader scrolls up.
   let following = true;

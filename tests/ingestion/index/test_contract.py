@@ -1,0 +1,166 @@
+"""What every index promises, over every index."""
+
+import random
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ingestion.access import AccessScope
+from ingestion.index.base import ChunkIndex, IndexedChunk, IndexIdentity, IndexQuery
+from tests.ingestion.index.conftest import EMBEDDER, Open, asking, chunk_of
+
+ALL = AccessScope(frozenset({"c", "d", "e"}))
+WORDS = ("leave", "travel", "manager", "form", "budget", "laptop", "office", "salary", "holiday", "contract")
+
+
+def key(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+
+def random_chunks(count: int, *, seed: int = 0, collections: str = "cde") -> list[IndexedChunk]:
+    source = random.Random(seed)  # noqa: S311 - the same chunks at every run
+    return [
+        chunk_of(
+            key(number),
+            " ".join(source.choices(WORDS, k=6)),
+            document=f"document-{number % 5}",
+            collection=source.choice(collections),
+        )
+        for number in range(count)
+    ]
+
+
+def test_empty_index_finds_nothing(index: ChunkIndex) -> None:
+    assert index.count() == 0
+    assert index.search(asking("leave"), scope=ALL, limit=4) == []
+
+
+def test_what_was_written_is_found_at_once(index: ChunkIndex) -> None:
+    index.upsert([chunk_of(key(1), "annual leave", document="a"), chunk_of(key(2), "travel budget", document="b")])
+    first = index.search(asking("annual leave"), scope=ALL, limit=2)[0]
+    assert (first.chunk_id, first.document_id) == (key(1), "a")
+    assert first.score == pytest.approx(1.0, abs=1e-3)
+    assert first.dense == pytest.approx(1.0, abs=1e-3)
+    assert first.sparse is not None
+    assert first.sparse > 0
+
+
+def test_hits_come_best_first_and_not_more_than_asked(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(60))
+    hits = index.search(asking("leave travel"), scope=ALL, limit=7)
+    assert len(hits) == 7
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert all(0.0 <= hit.score <= 1.0 + 1e-6 for hit in hits)
+
+
+def test_no_limit_no_hits(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(3))
+    assert index.search(asking("leave"), scope=ALL, limit=0) == []
+
+
+def test_writing_twice_replaces(index: ChunkIndex) -> None:
+    index.upsert([chunk_of(key(1), "annual leave")])
+    index.upsert([chunk_of(key(1), "travel budget", document="other")])
+    assert index.count() == 1
+    assert index.search(asking("travel budget"), scope=ALL, limit=1)[0].document_id == "other"
+
+
+def test_more_chunks_than_one_batch_are_all_written(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(600))
+    assert index.count() == 600
+
+
+def test_deleting_a_document_removes_all_its_points_and_no_other(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(50))
+    index.delete_document("document-2")
+    assert index.count(document_id="document-2") == 0
+    assert index.count() == 40
+    assert "document-2" not in {hit.document_id for hit in index.search(asking("leave"), scope=ALL, limit=50)}
+
+
+def test_deleting_what_is_not_there_is_no_error(index: ChunkIndex) -> None:
+    index.delete_document("never-seen")
+    assert index.count() == 0
+
+
+def test_counting_is_per_document(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(50))
+    assert [index.count(document_id=f"document-{number}") for number in range(6)] == [10, 10, 10, 10, 10, 0]
+
+
+def test_empty_scope_finds_nothing(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(20))
+    assert index.search(asking("leave"), scope=AccessScope(frozenset()), limit=10) == []
+
+
+def test_unknown_collections_find_nothing(index: ChunkIndex) -> None:
+    index.upsert(random_chunks(20))
+    assert index.search(asking("leave"), scope=AccessScope(frozenset({"x", "", "*"})), limit=10) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_scope_gives_exactly_the_chunks_within_it(index: ChunkIndex, seed: int) -> None:
+    source = random.Random(seed)  # noqa: S311 - the same scopes at every run
+    chunks = random_chunks(30, seed=seed)
+    index.upsert(chunks)
+    for _ in range(8):
+        scope = AccessScope(frozenset(source.sample(["c", "d", "e", "f"], k=source.randint(0, 4))))
+        hits = index.search(asking(" ".join(source.choices(WORDS, k=3))), scope=scope, limit=100)
+        assert {hit.chunk_id for hit in hits} == {
+            each.chunk_id for each in chunks if each.collection_id in scope.collection_ids
+        }
+
+
+def test_a_chunk_that_only_one_arm_finds_is_scored_by_both(index: ChunkIndex) -> None:
+    """A hundred chunks are nearer by vector than the one that holds the question's word."""
+    near = EMBEDDER.embed_query("zymurgy with others")
+    others = [IndexedChunk(key(number), "d", "c", "plain words", near) for number in range(100)]
+    rare = IndexedChunk(key(1000), "rare", "c", "all about zymurgy", EMBEDDER.embed_query("zymurgy and so on"))
+    index.upsert([*others, rare])
+    hit = index.search(asking("zymurgy"), scope=ALL, limit=5)[0]
+    assert hit.document_id == "rare"
+    assert hit.dense == pytest.approx(0.5, abs=1e-3)
+    assert hit.score == pytest.approx(0.7 * 0.5 + 0.3, abs=1e-3)
+
+
+@pytest.mark.parametrize("text", ["the of and", "???", "", "\x00", "x" * 100_000, "予算 予算"])
+def test_odd_questions_and_texts_are_no_error(index: ChunkIndex, text: str) -> None:
+    index.upsert([chunk_of(key(1), text), chunk_of(key(2), "annual leave")])
+    assert len(index.search(asking(text), scope=ALL, limit=5)) == 2
+
+
+def test_question_without_a_vector_is_answered_by_words_alone(index: ChunkIndex) -> None:
+    index.upsert([chunk_of(key(1), "annual leave"), chunk_of(key(2), "travel budget")])
+    query = IndexQuery(text="budget", vector=(0.0,) * EMBEDDER.dimension)
+    assert [hit.chunk_id for hit in index.search(query, scope=ALL, limit=5)] == [key(2)]
+
+
+def test_many_threads_may_write_and_search_at_once(index: ChunkIndex) -> None:
+    def work(number: int) -> None:
+        index.upsert([chunk_of(key(number * 10 + at), "annual leave", document=f"t{number}") for at in range(10)])
+        assert index.search(asking("annual leave"), scope=ALL, limit=3)
+        assert index.count(document_id=f"t{number}") == 10
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(18)))
+    assert index.count() == 180
+
+
+def test_identity_is_what_was_asked_for(index: ChunkIndex, identity: IndexIdentity) -> None:
+    assert index.identity == identity
+
+
+def test_all_adapters_score_alike(open_index: Open, identity: IndexIdentity) -> None:
+    """Figures of one run, which each adapter must meet: the same weights, IDF and fusion everywhere."""
+    index = open_index(identity)
+    texts = ("annual leave for managers", "annual report", "travel budget and leave")
+    index.upsert([chunk_of(key(number), text) for number, text in enumerate(texts)])
+    hits = index.search(asking("leave for managers"), scope=ALL, limit=3)
+    index.close()
+    assert [hit.chunk_id for hit in hits] == [key(0), key(2), key(1)]
+    assert [hit.dense for hit in hits] == pytest.approx([0.8660, 0.2887, 0.0], abs=1e-3)
+    assert [hit.score for hit in hits] == pytest.approx(EXPECTED_SCORES, abs=1e-2)
+
+
+EXPECTED_SCORES = [0.9062, 0.3, 0.0]

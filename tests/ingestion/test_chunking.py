@@ -1,0 +1,100 @@
+"""Chunks fit the model, keep their place, and are whole."""
+
+import hashlib
+import random
+import re
+
+import pytest
+
+from ingestion.chunking import ChunkText, chunk, chunk_id, document_text
+from ingestion.parsing.base import ParsedDocument, Section
+
+RUN = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(1500))
+
+
+def words(text: str) -> int:
+    return len(re.findall(r"\w+", text))
+
+
+def cut(*sections: Section, tokens: int = 40, overlap: int = 8) -> list[ChunkText]:
+    return chunk(ParsedDocument(sections=sections), tokens=tokens, overlap=overlap, count_tokens=words)
+
+
+def prose(sentences: int, *, seed: int = 0) -> str:
+    source = random.Random(seed)  # noqa: S311 - the same text at every run
+    return " ".join(
+        " ".join(source.choice(("leave", "travel", "day", "manager", "form")) for _ in range(9)).capitalize() + "."
+        for _ in range(sentences)
+    )
+
+
+def test_every_chunk_is_at_its_place_in_the_documents_text() -> None:
+    parsed = ParsedDocument(
+        sections=(Section(prose(30), page=1), Section("short", page=2), Section(prose(40, seed=1), page=3))
+    )
+    chunks = chunk(parsed, tokens=40, overlap=10, count_tokens=words)
+    text = document_text(parsed)
+    assert [text[each.start : each.end] for each in chunks] == [each.text for each in chunks]
+    assert [each.ordinal for each in chunks] == list(range(len(chunks)))
+
+
+def test_no_chunk_is_blank_or_too_large() -> None:
+    chunks = cut(Section(prose(50)), Section("\n \n"), Section("# A\n\n\n\n" + prose(3)))
+    assert all(each.text.strip() and words(each.text) <= 40 for each in chunks)
+
+
+def test_all_words_are_in_some_chunk() -> None:
+    source = " ".join(f"word{number}." for number in range(500))
+    found = {word for each in cut(Section(source)) for word in each.text.split()}
+    assert found == set(source.split())
+
+
+def test_neighbours_share_whole_sentences() -> None:
+    first, second, *_ = cut(Section(" ".join(f"Sentence number {number}." for number in range(60))))
+    assert second.start < first.end
+
+
+def test_page_and_heading_are_kept_and_pages_never_mix() -> None:
+    chunks = cut(Section("one", page=1, heading="A"), Section("two", page=2, heading="A"))
+    assert [(each.page, each.heading, each.text) for each in chunks] == [(1, "A", "one"), (2, "A", "two")]
+
+
+def test_fragments_of_a_page_are_merged_under_their_common_heading() -> None:
+    chunks = cut(
+        Section("# A", page=1, heading="Book > A"),
+        Section("## B\n" + prose(3), page=1, heading="Book > A > B"),
+        Section("## C\n" + prose(4), page=1, heading="Book > A > C"),
+    )
+    assert [each.heading for each in chunks] == ["Book > A", "Book > A > C"]
+    assert chunks[0].text.startswith("# A\n\n## B\n")
+
+
+def test_merged_sections_without_a_common_heading_keep_the_first() -> None:
+    (only,) = cut(Section("one", heading="A"), Section("two", heading="B"))
+    assert only.heading == "A"
+
+
+def test_sections_that_are_no_fragments_stay_apart() -> None:
+    assert len(cut(Section(prose(2)), Section(prose(2)))) == 2
+
+
+def test_a_run_without_spaces_is_cut_though_the_tokenizer_calls_it_one_word() -> None:
+    chunks = chunk(ParsedDocument(sections=(Section(RUN),)), tokens=40, overlap=0, count_tokens=words)
+    assert all(len(each.text) <= 40 * 12 for each in chunks)
+    assert "".join(each.text for each in chunks) == RUN
+
+
+@pytest.mark.parametrize(
+    "text", ["予算。" * 9000, "a." * 20_000, "." * 40_000, "\n" * 50_000 + "end", "-\u00a0" * 9000]
+)
+def test_odd_texts_are_chunked_in_bounded_pieces(text: str) -> None:
+    assert all(0 < len(each.text) <= 40 * 12 for each in cut(Section(text)))
+
+
+def test_the_same_document_gives_the_same_chunks() -> None:
+    assert cut(Section(prose(80))) == cut(Section(prose(80)))
+
+
+def test_ids_are_stable_and_differ_by_document_version_and_ordinal() -> None:
+    assert chunk_id("d", 1, 0) == chunk_id("d", 1, 0)
+    assert len({chunk_id("d", 1, 0), chunk_id("e", 1, 0), chunk_id("d", 2, 0), chunk_id("d", 1, 1)}) == 4

@@ -1,0 +1,61 @@
+"""The configuration chooses the adapters, and choosing loads no model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from ingestion.config import IngestionConfig
+from ingestion.embedding.openai_compatible import OpenAICompatibleEmbedder
+from ingestion.embedding.sentence_transformer import SentenceTransformerEmbedder
+from ingestion.factory import embedder_for, identity_for, index_for
+from ingestion.index.base import IndexIdentity
+from ingestion.index.edge import EdgeIndex
+from ingestion.index.qdrant import QdrantIndex
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> IngestionConfig:
+    return IngestionConfig(files_dir=tmp_path / "files", index_dir=tmp_path / "index")
+
+
+def test_defaults_are_in_this_process(config: IngestionConfig) -> None:
+    assert isinstance(embedder_for(config), SentenceTransformerEmbedder)
+    index = index_for(config, IndexIdentity(embedding_model="m", dimension=4))
+    assert isinstance(index, EdgeIndex)
+    index.close()
+
+
+def test_urls_choose_servers_and_ask_them_nothing(config: IngestionConfig) -> None:
+    remote = config.model_copy(
+        update={
+            "embedding_url": "http://127.0.0.1:9/v1",
+            "qdrant_url": "http://127.0.0.1:9",
+            "qdrant_api_key": SecretStr("k"),
+        }
+    )
+    assert isinstance(embedder_for(remote), OpenAICompatibleEmbedder)
+    assert isinstance(index_for(remote, IndexIdentity(embedding_model="m", dimension=4)), QdrantIndex)
+
+
+def test_identity_of_the_default_model_is_read_without_loading_it(models_dir: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from ingestion.config import IngestionConfig
+from ingestion.factory import embedder_for, identity_for
+folder = Path({str(models_dir)!r}) / "all-MiniLM-L6-v2"
+embedder = embedder_for(IngestionConfig(files_dir=Path("f"), index_dir=Path("i"), embedding_path=folder))
+assert identity_for(embedder).dimension == 384
+assert embedder.count_tokens("three words here") == 3
+heavy = {{"torch", "transformers", "sentence_transformers", "llama_index"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_identity_names_model_and_dimension(models_dir: Path, config: IngestionConfig) -> None:
+    local = config.model_copy(update={"embedding_path": models_dir / "all-MiniLM-L6-v2"})
+    assert identity_for(embedder_for(local)) == IndexIdentity(embedding_model="all-MiniLM-L6-v2", dimension=384)
