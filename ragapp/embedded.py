@@ -23,7 +23,7 @@ from ragapp.celery import app
 logger = logging.getLogger(__name__)
 
 _WORKERS = 2
-_STOP_S = 3.0
+_STOP_S = 1.0
 
 
 class DataFolderInUseError(Exception):
@@ -91,6 +91,7 @@ def workers() -> Iterator[None]:
     finally:
         beat.service.stop()
         worker_state.should_stop = 0
+        # What is still read after that is given back below; its thread ends with the process.
         thread.join(_STOP_S)
         tasks.let_go()
         engine.close()

@@ -1,6 +1,8 @@
 """Django's settings, and the only place that reads the environment."""
 
+import logging
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import dj_database_url
@@ -146,22 +148,31 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SOFT_TIME_LIMIT = 1_800
 CELERY_TASK_TIME_LIMIT = 1_860
-# Above the hard limit, or Redis hands a running task to a second worker.
-CELERY_BROKER_TRANSPORT_OPTIONS = {} if RAGAPP.is_embedded else {"visibility_timeout": 3_600}
+# In memory the worker looks for messages this often, in s. On Redis the time-out must be above the hard limit, or a
+# running task is handed to a second worker.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1} if RAGAPP.is_embedded else {"visibility_timeout": 3_600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "ingestion.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
 }
 
+
+def _is_no_503(record: logging.LogRecord) -> bool:
+    """A probe that asks too early is no error, and whatever else answers 503 has logged why."""
+    return getattr(record, "status_code", 0) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"no_503": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_503}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": RAGAPP.log_level.upper()},
     "loggers": {
         # httpx logs every request's address at INFO: what is asked must not reach a log by way of one.
         "httpx": {"level": "WARNING"},
+        "django.request": {"filters": ["no_503"]},
         "celery": {"level": "WARNING"},
         "sentence_transformers": {"level": "WARNING"},
     },

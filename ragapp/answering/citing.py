@@ -65,7 +65,8 @@ def cite(text: str, passages: Passages) -> CitedAnswer:
 
 def quote_for(sentence: str, passage: Passage) -> str:
     """The exact span of the passage that shares most words with the sentence, at most 320 characters."""
-    spans = [span for span, _ in _sentences(passage.text) if span.strip()]
+    # A heading or the rule under a table's head says nothing by itself.
+    spans = [span for span, _ in _sentences(passage.text) if _WORD.search(span) and not span.startswith("#")]
     if not spans:
         return passage.text[:_QUOTE_LIMIT]
     wanted = set(_words(sentence))

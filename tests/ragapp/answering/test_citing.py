@@ -58,6 +58,10 @@ def test_a_quote_is_an_exact_span_of_the_passage() -> None:
     assert quote in LEAVE.text
 
 
+def test_a_heading_is_no_quote() -> None:
+    assert quote_for("", passage("## Annual leave\n|---|---|\nStaff get 25 days.")) == "Staff get 25 days."
+
+
 @pytest.mark.parametrize(
     "text",
     [
