@@ -114,13 +114,16 @@ def _common_heading(first: str, second: str) -> str:
 
 
 def _split(text: str, *, splitter: "SentenceSplitter", most_shared: int) -> Iterator[tuple[int, str]]:
-    """Pieces with their places. They are cut in order and share at most `most_shared` characters with the next."""
+    """Pieces with their places. They are cut in order and share at most `most_shared` characters with the next.
+
+    A short one may be shared whole, and then both begin at one place.
+    """
     for start, block in _blocks(text):
         position = 0
         for piece in splitter.split_text(block):
             position = block.index(piece, position)
             yield start + position, piece
-            position = max(position + 1, position + len(piece) - most_shared)
+            position += max(0, len(piece) - most_shared)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
@@ -155,8 +158,12 @@ def _splitter(*, tokens: int, overlap: int, cost: CountTokens) -> "SentenceSplit
     sentences = split_by_sentence_tokenizer()
 
     def pieces(text: str) -> list[str]:
+        # The sentence tokenizer drops blanks before the first sentence; a chunk without them has no place.
+        blanks = len(text) - len(text.lstrip())
+        parts = sentences(text) or [text]
+        parts[0] = text[:blanks] + parts[0].lstrip()
         # Keys, hashes and base64 have no sentence, phrase or word to split by; single characters are too slow.
-        return [part for sentence in sentences(text) for part in _without_long_runs(sentence)]
+        return [piece for part in parts for piece in _without_long_runs(part)]
 
     return SentenceSplitter(
         chunk_size=tokens,

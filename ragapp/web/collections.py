@@ -1,6 +1,6 @@
 """Making a collection."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
@@ -32,13 +32,6 @@ class CollectionForm(forms.Form):
     groups = forms.ModelMultipleChoiceField(
         Group.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
     )
-
-    label_hints: ClassVar[dict[int, str]] = {
-        Label.PUBLIC: "may be known to anyone",
-        Label.INTERNAL: "for everyone in the company",
-        Label.CONFIDENTIAL: "for those who need it",
-        Label.RESTRICTED: "for named people only",
-    }
 
     def save(self) -> Collection:
         """Raises CollectionExistsError."""

@@ -2,7 +2,7 @@
 
 | frame | swapped into | content |
 |---|---|---|
-| restart | the stream's box, emptied at every (re)connection | a fresh, empty text element |
+| restart | the text, which it empties at every (re)connection | a comment: an event without data is none |
 | status | the status line | what is going on, in words |
 | delta | appended to the text | the next piece, escaped |
 | done | the whole article; the browser closes the stream | the stored answer, rendered |
@@ -21,7 +21,7 @@ KEEP_ALIVE_S = 10.0
 # Redrawing more often than this is work for the browser and noise for a screen reader.
 REDRAW_S = 0.05
 KEEP_ALIVE = ": keep-alive\n\n"
-TEXT_ELEMENT = '<div class="stream-text" sse-swap="delta" hx-swap="beforeend"></div>'
+EMPTY = "<!-- -->"
 SEARCHING = "Searching your documents…"
 MODEL_LOADING = "The model is loading…"
 WRITING = "Writing…"
@@ -43,7 +43,7 @@ async def frames(
     keep_alive_s: float = KEEP_ALIVE_S,
 ) -> AsyncGenerator[str, None]:
     """The frames of an answer. Closing this iterator cancels the events, and waits until they have cleaned up."""
-    yield frame("restart", TEXT_ELEMENT) + frame("status", SEARCHING)
+    yield frame("restart", EMPTY) + frame("status", SEARCHING)
     writing = False
     async with aclosing(_batches(events, keep_alive_s=keep_alive_s)) as batches:
         async for batch in batches:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ragapp.web import answers, appearance, chat, collections, documents, keys, sign_in, sources, status
+from ragapp.web import answers, appearance, chat, collections, documents, keys, people, sign_in, sources, status
 
 app_name = "web"
 
@@ -24,6 +24,10 @@ urlpatterns = [
     path("collections/new", collections.new, name="collection_create"),
     path("keys", keys.index, name="keys"),
     path("keys/<uuid:key_id>/revoke", keys.revoke, name="key_revoke"),
+    path("people", people.index, name="people"),
+    path("people/<uuid:user_id>", people.change, name="person_change"),
+    path("people/<uuid:user_id>/password", people.reset, name="person_password"),
+    path("password", people.password, name="password"),
     path("status", status.model_banner, name="status"),
     path("appearance", appearance.choose, name="appearance"),
     path("sign-in", sign_in.SignIn.as_view(), name="sign_in"),

@@ -82,7 +82,7 @@ from ragapp.chat.models import Citation, Conversation, Message
 conversation = Conversation.objects.create(owner=User.objects.get(username={live_app.admin_username!r}), title="Gates")
 Message.objects.create(conversation=conversation, role="question", text="When is the gate locked?")
 answer = Message.objects.create(
-    conversation=conversation, role="answer", state="finished", text="At **19:45** every evening. [1] It is safer so. [2]"
+    conversation=conversation, role="answer", state="finished", text="At **19:45** every evening. [1] It is safer. [2]"
 )
 kestrel = Chunk.objects.get(document__name={gate_rules!r}, text__contains="Kestrel")
 manual = Chunk.objects.filter(document__name={manual!r}, page=2).first()

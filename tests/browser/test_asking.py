@@ -2,9 +2,10 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from django.utils.html import escape
+from playwright.sync_api import BrowserContext, Page, expect
 
-from ragapp.web.frames import TEXT_ELEMENT, frame
+from ragapp.web.frames import EMPTY, frame
 from tests.browser.conftest import COLLECTION
 from tests.browser.steps import ask, lengths, settled, upload, watch_lengths
 
@@ -151,23 +152,24 @@ HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script><b
 
 
 def test_markup_in_names_and_documents_is_inert(page: Page, gate_rules: str) -> None:
-    name = '<img src=x onerror="window.owned=1">.md'
+    name = "<img src=x onerror=window.owned=1>.md"
     content = f"# Osprey {HOSTILE}\n\nThe Osprey hatch is opened by Tuva Lindqvist {HOSTILE} at dawn."
     upload(page, {"name": name, "mimeType": "text/markdown", "buffer": content.encode()}, collection=COLLECTION)
     row = page.locator("tr", has_text=name)
     expect(row).to_have_attribute("data-state", "ready")
     page.goto("/")
     settled(ask(page, f"Who opens the Osprey hatch? {HOSTILE}"))
-    expect(page.locator(".question")).to_have_text(f"Who opens the Osprey hatch? {HOSTILE}")
+    expect(page.locator(".question p")).to_have_text(f"Who opens the Osprey hatch? {HOSTILE}")
     assert page.locator("main img, aside img, main script").count() == 0
     assert page.evaluate("window.owned") is None
 
 
-def test_markup_is_inert_while_it_streams(page: Page, gate_rules: str) -> None:
+def test_markup_is_inert_while_it_streams(context: BrowserContext, gate_rules: str) -> None:
+    # Not the `page` that fails on any error: a stream that breaks off is logged as one.
+    page = context.new_page()
     # What the server sends for a model that writes markup; the browser's part of the promise is tested here.
-    escaped = HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    pieces = [escaped[i : i + 7] for i in range(0, len(escaped), 7)]
-    body = frame("restart", TEXT_ELEMENT) + "".join(frame("delta", piece) for piece in pieces)
+    pieces = [escape(HOSTILE[i : i + 7]) for i in range(0, len(HOSTILE), 7)]
+    body = frame("restart", EMPTY) + "".join(frame("delta", piece) for piece in pieces)
     page.route("**/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"), times=1)
     page.goto("/")
     answer = ask(page, GATE_QUESTION)

@@ -34,10 +34,7 @@ def test_dropped_files_become_ready_without_a_reload(page: Page) -> None:
 def test_a_file_that_fails_says_why_and_nothing_is_lost_from_the_list(page: Page) -> None:
     page.goto("/documents")
     page.locator("#files").set_input_files(
-        [
-            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"The anchor weighs 310 kg."},
-            {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 nothing else"},
-        ]
+        [text_file("notes.txt", "The anchor weighs 310 kg."), text_file("broken.pdf", "%PDF-1.7 nothing else")]
     )
     expect(page.locator("#upload-list .upload-item")).to_have_count(2)
     expect(page.locator("#upload-list .done")).to_have_count(2)

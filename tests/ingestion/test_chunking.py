@@ -91,6 +91,30 @@ def test_odd_texts_are_chunked_in_bounded_pieces(text: str) -> None:
     assert all(0 < len(each.text) <= 40 * 12 for each in cut(Section(text)))
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_stands_between_words_every_chunk_has_its_place(seed: int) -> None:
+    source = random.Random(seed)  # noqa: S311 - the same texts at every run
+    joints = [" ", ". ", "\n", "\n\n", "\n\n\n \n", ", ", "  \t", "...", "\u3002", "? ", "\n- ", "; ", "\u2028", "\x85"]
+    texts = [
+        "".join(
+            source.choice(("leave", "Dr", "e.g", "x" * source.randint(1, 600), "9", "")) + source.choice(joints)
+            for _ in range(source.randint(1, 300))
+        )
+        for _ in range(4)
+    ]
+    parsed = ParsedDocument(sections=tuple(Section(text) for text in texts))
+    text = document_text(parsed)
+    chunks = chunk(parsed, tokens=source.randint(20, 60), overlap=source.randint(0, 15), count_tokens=words)
+    assert [text[each.start : each.end] for each in chunks] == [each.text for each in chunks]
+
+
+def test_a_table_of_wide_blanks_and_rules_keeps_its_places() -> None:
+    table = "| Topic" + " " * 200 + "|\n| " + "-" * 240 + " | " + "-" * 300 + " |\n| visa | ask |"
+    (parsed,) = [ParsedDocument(sections=(Section(table),))]
+    chunks = chunk(parsed, tokens=40, overlap=20, count_tokens=words)
+    assert [table[each.start : each.end] for each in chunks] == [each.text for each in chunks]
+
+
 def test_the_same_document_gives_the_same_chunks() -> None:
     assert cut(Section(prose(80))) == cut(Section(prose(80)))
 

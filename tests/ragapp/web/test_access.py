@@ -12,7 +12,15 @@ from tests.ragapp.web.world import HTMX, World, browser_of
 
 OPEN = {"sign_in", "sign_out", "appearance"}
 POST_ONLY = {"ask", "answer_stop", "upload", "document_retry"}
-ADMINS_ONLY = {"upload", "document_retry", "document_delete", "collection_create"}
+ADMINS_ONLY = {
+    "upload",
+    "document_retry",
+    "document_delete",
+    "collection_create",
+    "people",
+    "person_change",
+    "person_password",
+}
 
 
 def guarded() -> list[URLPattern]:
