@@ -1,6 +1,6 @@
 """Upload a folder of documents and ask its questions through the API of a running server; prints tables.
 
-    RAGAPP_BENCH_KEY=rag_… python -m benchmarks.answers FOLDER [--url http://127.0.0.1:8000] [--questions 10] [--absent "…"]
+    RAGAPP_BENCH_KEY=rag_… python -m benchmarks.answers FOLDER [--url URL] [--questions N]
 
 FOLDER holds `files/`, `queries.jsonl` {"id","text"} and `qrels.tsv` (query, "file.pdf#page=N", relevance).
 """

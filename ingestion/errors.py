@@ -19,6 +19,7 @@ IngestionError
 │   └── IndexInUseError             index_in_use
 ├── IndexMismatchError              index_mismatch
 ├── CollectionExistsError           collection_exists
+├── CollectionNotEmptyError         collection_not_empty
 ├── CollectionNotFoundError         collection_not_found
 ├── DocumentNotFoundError           document_not_found
 ├── DocumentStateError              document_state
@@ -138,6 +139,12 @@ class CollectionExistsError(IngestionError):
     """A collection of this name exists."""
 
     code = "collection_exists"
+
+
+class CollectionNotEmptyError(IngestionError):
+    """Documents are in the collection, or are being purged from it."""
+
+    code = "collection_not_empty"
 
 
 class CollectionNotFoundError(IngestionError):

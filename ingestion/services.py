@@ -13,11 +13,13 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from ingestion import tasks
 from ingestion.errors import (
     CollectionExistsError,
+    CollectionNotEmptyError,
     DocumentStateError,
     EmptyDocumentError,
     InvalidNameError,
@@ -63,6 +65,38 @@ def collection_create(
     except IntegrityError as exc:
         raise CollectionExistsError(name) from exc
     return collection
+
+
+def collection_update(
+    collection: Collection,
+    *,
+    name: str,
+    description: str,
+    label: Label,
+    everyone: bool,
+    groups: Iterable[Group],
+) -> None:
+    """Change a collection; readers gain or lose it on their next request. Raises CollectionExistsError.
+
+    A document is at least as sensitive as its collection, so a raised label counts at once and a lowered one does
+    not lower what its documents were given.
+    """
+    try:
+        with transaction.atomic():
+            collection.name, collection.description = name.strip(), description.strip()
+            collection.label, collection.everyone = label, everyone
+            collection.save(update_fields=["name", "description", "label", "everyone"])
+            collection.groups.set(groups)
+    except IntegrityError as exc:
+        raise CollectionExistsError(name) from exc
+
+
+def collection_delete(collection: Collection) -> None:
+    """Remove an empty collection. Raises CollectionNotEmptyError while a document is in it, or being purged."""
+    try:
+        collection.delete()
+    except ProtectedError as exc:
+        raise CollectionNotEmptyError(collection.name) from exc
 
 
 def document_submit(

@@ -36,7 +36,7 @@ def load_sample() -> None:
     """Submit the fictional handbook for everyone to read."""
     collection = services.collection_create(
         name=SAMPLE_COLLECTION,
-        description="A fictional company's handbook, to try questions on. Delete it when you are done.",
+        description="A fictional company's handbook, to try questions on.",
         label=Label.INTERNAL,
         everyone=True,
     )

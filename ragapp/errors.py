@@ -69,6 +69,7 @@ _ENTRIES = (
         "The search index was built with another embedding model. An admin must rebuild it or restore the setting.",
     ),
     ErrorEntry("collection_exists", 409, "A collection of this name exists already."),
+    ErrorEntry("collection_not_empty", 409, "Documents are in this collection. Delete them first.", True),
     ErrorEntry("collection_not_found", 404, "There is no such collection."),
     ErrorEntry("document_not_found", 404, "There is no such document."),
     ErrorEntry("document_state", 409, "The document's state does not allow this now.", True),

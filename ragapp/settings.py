@@ -89,6 +89,10 @@ else:
             },
         }
     }
+# Failed sign-ins are counted here, so all web processes must share it.
+if not RAGAPP.is_embedded:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": RAGAPP.broker_url}}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

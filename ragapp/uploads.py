@@ -7,7 +7,7 @@ to stand in front of Django: `BodyLimit`. What Django's parser then takes out of
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.files.uploadedfile import TemporaryUploadedFile
@@ -15,8 +15,8 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
 from ragapp.errors import ErrorEntry, entry_for
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -94,7 +94,9 @@ def test_a_document_goes_through_workers_to_a_cited_answer(environment: dict[str
             "ingest", str(document), "--collection", "Handbook", "--wait", "--json", environment=environment
         )
         assert [row["state"] for row in json.loads(ingested)["documents"]] == ["ready"]
-        answer = json.loads(command("ask", "Which form do I need for a trip abroad?", "--json", environment=environment))
+        answer = json.loads(
+            command("ask", "Which form do I need for a trip abroad?", "--json", environment=environment)
+        )
         assert answer["state"] == "finished"
         assert answer["route"]["verdict"] == "inside"
         found = json.loads(command("search", "trip abroad", "--json", environment=environment))

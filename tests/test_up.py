@@ -72,9 +72,7 @@ def test_a_killed_server_leaves_no_orphan_and_loses_no_document(server: LiveServ
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing else")
     result = server.command("ingest", str(folder), "--collection", "Texts", "--json")
     assert result.returncode == 0, result.stderr
-    wait_for(
-        lambda: any(state == DocumentState.PROCESSING for state, _ in documents(server).values()), "work to begin"
-    )
+    wait_for(lambda: any(state == DocumentState.PROCESSING for state, _ in documents(server).values()), "work to begin")
     children = descendants(server.process.pid)
     server.kill()
     wait_for(lambda: not alive(children), "the children to end", timeout_s=10)
@@ -93,9 +91,7 @@ def test_a_model_child_that_dies_is_started_again(server: LiveServer) -> None:
     server.wait_ready()
     assert server.process is not None
     child = next(
-        pid
-        for pid in descendants(server.process.pid)
-        if "local_server" in Path(f"/proc/{pid}/cmdline").read_text()
+        pid for pid in descendants(server.process.pid) if "local_server" in Path(f"/proc/{pid}/cmdline").read_text()
     )
     os.kill(child, signal.SIGKILL)
     wait_for(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, "the loss to be noticed")

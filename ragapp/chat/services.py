@@ -54,7 +54,8 @@ def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
     """An answer with its conversation and citations. Raises AnswerNotFoundError."""
     key = _uuid(answer_id)
     answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
-    found = answers.select_related("conversation").prefetch_related("citations__document").filter(pk=key).first() if key else None
+    related = answers.select_related("conversation").prefetch_related("citations__document")
+    found = related.filter(pk=key).first() if key else None
     if found is None:
         raise AnswerNotFoundError(str(answer_id))
     return found

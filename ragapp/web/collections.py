@@ -1,19 +1,23 @@
-"""Making a collection."""
+"""Collections: the list, making one, changing its label and readers, removing an empty one."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.models import Group
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
-from ingestion.errors import CollectionExistsError
-from ingestion.models import Collection, Label
-from ingestion.services import collection_create
+from ingestion.errors import CollectionExistsError, CollectionNotEmptyError
+from ingestion.models import Collection, DocumentState, Label
+from ingestion.selectors import collection_get, collections_visible_to
+from ingestion.services import collection_create, collection_delete, collection_update
 from ragapp.errors import entry_for
-from ragapp.web.access import admins_only
+from ragapp.web.access import admins_only, not_found_as_404, scope_of
 
 EVERYONE, GROUPS = "everyone", "groups"
 
@@ -33,17 +37,30 @@ class CollectionForm(forms.Form):
         Group.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
-    def save(self) -> Collection:
-        """Raises CollectionExistsError."""
+    @property
+    def fields_of_collection(self) -> dict[str, Any]:
+        """What the services take; only after `is_valid`."""
         data: dict[str, Any] = self.cleaned_data
         everyone = data["readers"] == EVERYONE
-        return collection_create(
-            name=data["name"],
-            description=data["description"],
-            label=Label(data["label"]),
-            everyone=everyone,
-            groups=() if everyone else data["groups"],
-        )
+        return {
+            "name": data["name"],
+            "description": data["description"],
+            "label": Label(data["label"]),
+            "everyone": everyone,
+            "groups": () if everyone else data["groups"],
+        }
+
+
+@admins_only
+@require_GET
+def index(request: HttpRequest) -> HttpResponseBase:
+    """Every collection with its readers and its number of documents."""
+    collections = (
+        collections_visible_to(scope_of(request))
+        .prefetch_related("groups")
+        .annotate(document_count=Count("documents", filter=~Q(documents__state=DocumentState.DELETING)))
+    )
+    return render(request, "collections/page.html", {"collections": collections})
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,9 +70,60 @@ def new(request: HttpRequest) -> HttpResponseBase:
     form = CollectionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            collection = form.save()
+            collection = collection_create(**form.fields_of_collection)
         except CollectionExistsError as exc:
             form.add_error("name", entry_for(exc.code).sentence)
         else:
             return redirect(f"{reverse('web:documents')}?collection={collection.pk}")
-    return render(request, "documents/collection_new.html", {"form": form}, status=422 if form.errors else 200)
+    return _form(request, form, collection=None)
+
+
+@require_http_methods(["GET", "POST"])
+@admins_only
+def change(request: HttpRequest, collection_id: UUID) -> HttpResponseBase:
+    """The form over what there is."""
+    with not_found_as_404():
+        collection = collection_get(collection_id, scope=scope_of(request))
+    form = CollectionForm(request.POST or None, initial=_initial(collection))
+    if request.method == "POST" and form.is_valid():
+        try:
+            collection_update(collection, **form.fields_of_collection)
+        except CollectionExistsError as exc:
+            form.add_error("name", entry_for(exc.code).sentence)
+        else:
+            messages.success(request, "Saved. It holds from everybody's next request on.")
+            return redirect("web:collections")
+    return _form(request, form, collection=collection)
+
+
+@require_http_methods(["GET", "POST"])
+@admins_only
+def delete(request: HttpRequest, collection_id: UUID) -> HttpResponseBase:
+    """Ask whether it is meant, then remove the empty collection."""
+    with not_found_as_404():
+        collection = collection_get(collection_id, scope=scope_of(request))
+    if request.method == "GET":
+        return render(request, "collections/delete.html", {"collection": collection})
+    try:
+        collection_delete(collection)
+    except CollectionNotEmptyError as exc:
+        messages.error(request, entry_for(exc.code).sentence)
+    else:
+        messages.success(request, f"“{collection.name}” is gone.")
+    return redirect("web:collections")
+
+
+def _form(request: HttpRequest, form: CollectionForm, *, collection: Collection | None) -> HttpResponseBase:
+    chosen = {str(key) for key in form["groups"].value() or ()}
+    context = {"form": form, "collection": collection, "chosen_groups": chosen}
+    return render(request, "collections/form.html", context, status=422 if form.errors else 200)
+
+
+def _initial(collection: Collection) -> dict[str, Any]:
+    return {
+        "name": collection.name,
+        "description": collection.description,
+        "label": collection.label,
+        "readers": EVERYONE if collection.everyone else GROUPS,
+        "groups": list(collection.groups.values_list("pk", flat=True)),
+    }

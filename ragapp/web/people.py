@@ -97,7 +97,7 @@ def reset(request: HttpRequest, user_id: UUID) -> HttpResponseBase:
 @signed_in
 def password(request: HttpRequest) -> HttpResponseBase:
     """Change one's own password; this session stays, all others end."""
-    form: PasswordChangeForm[User] = PasswordChangeForm(person(request), request.POST or None)
+    form = PasswordChangeForm(person(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         update_session_auth_hash(request, form.save())
         messages.success(request, "Your password was changed.")

@@ -1,6 +1,6 @@
 """What a person may read, as exact sets; hidden and absent are the same."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group
@@ -73,7 +73,8 @@ def test_leaving_a_group_holds_at_once(hr: Collection) -> None:
 
 def test_hidden_and_absent_documents_are_the_same(hr: Collection, board: Collection) -> None:
     scope = AccessScope(frozenset({str(hr.pk)}))
-    for key in [document_in(board).pk, uuid4(), "nonsense", ""]:
+    keys: list[str | UUID] = [document_in(board).pk, uuid4(), "nonsense", ""]
+    for key in keys:
         with pytest.raises(DocumentNotFoundError):
             selectors.document_get(key, scope=scope)
     with pytest.raises(CollectionNotFoundError):

@@ -14,8 +14,11 @@ ROOT = Path(__file__).parents[2]
 def _codes_in_use() -> dict[str, str]:
     """Every `code = "…"` of an exception class, by code, with the module that has it."""
     found = {}
-    for path in [*(ROOT / "ragapp").rglob("errors.py"), *(ROOT / "ingestion").rglob("errors.py"),
-                 *(ROOT / "ragapp").glob("*.py")]:
+    for path in [
+        *(ROOT / "ragapp").rglob("errors.py"),
+        *(ROOT / "ingestion").rglob("errors.py"),
+        *(ROOT / "ragapp").glob("*.py"),
+    ]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 for statement in node.body:

@@ -38,7 +38,7 @@ class ChatModelContract:
 
     async def test_leaving_early_frees_the_model(self, model: ChatModel) -> None:
         long = ChatRequest(messages=QUESTION.messages, max_tokens=2_000)
-        async with aclosing(model.stream(long)) as deltas:  # type: ignore[type-var]
+        async with aclosing(model.stream(long)) as deltas:
             async for delta in deltas:
                 if delta.text:
                     break

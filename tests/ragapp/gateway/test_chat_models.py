@@ -86,7 +86,10 @@ EVENTS = b"text/event-stream"
         (_http("200 OK", b"data: [1, 2]\n\n", EVENTS), ChatModelError),
         (_http("200 OK", b'data: {"error": {"message": "boom"}}\n\n', EVENTS), ChatModelError),
         (_http("200 OK", b'data: {"choices": [{"delta": {"content": "25"}}]}\n\n', EVENTS), ChatModelUnavailableError),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nContent-Type: text/event-stream\r\n\r\n", ChatModelUnavailableError),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nContent-Type: text/event-stream\r\n\r\n",
+            ChatModelUnavailableError,
+        ),
         (b"nonsense\r\n\r\n", ChatModelUnavailableError),
         (b"", ChatModelUnavailableError),
     ],

@@ -67,7 +67,6 @@ def test_another_key_does_not_verify_the_chain() -> None:
     assert ChainKey("another").faults(ledger.links)
 
 
-
 @pytest.mark.django_db(transaction=True)
 def test_writers_at_once_each_get_a_place_in_one_chain() -> None:
     ledger = SqlLedger(KEY)
