@@ -44,9 +44,13 @@ class Config(BaseModel):
     allowed_hosts: Annotated[
         tuple[str, ...], Field(description="Host names that the server answers to, comma-separated.")
     ] = ("127.0.0.1", "localhost", "[::1]")
-    https: Annotated[bool, Field(description="The site is reached over HTTPS: secure cookies, HSTS, redirects.")] = (
-        False
-    )
+    https: Annotated[
+        bool,
+        Field(
+            description="The site is reached over HTTPS, through a proxy that sets X-Forwarded-Proto itself: "
+            "secure cookies, HSTS, redirects."
+        ),
+    ] = False
     database_url: Annotated[str, Field(description="PostgreSQL URL. Empty: SQLite in the data folder.")] = ""
     broker_url: Annotated[
         str, Field(description="Celery broker. `memory://` runs the workers inside the server process.")
@@ -86,7 +90,7 @@ class Config(BaseModel):
     relevance_threshold: Annotated[
         float,
         Field(ge=0, le=1, description="Lowest cosine of the best passage at which the model is asked."),
-    ] = 0.3
+    ] = 0.35
     passages: Annotated[int, Field(gt=0, le=20, description="Passages given to the model.")] = 4
     log_level: Annotated[str, Field(description="Level of the log on standard error.")] = "INFO"
 
