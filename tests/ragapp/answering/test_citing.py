@@ -58,6 +58,11 @@ def test_a_quote_is_an_exact_span_of_the_passage() -> None:
     assert quote in LEAVE.text
 
 
+def test_a_quote_runs_on_over_the_line_breaks_of_a_wrapped_file() -> None:
+    wrapped = passage("## Travel\n\nBook early. Submit TR-14 at least 10 working\ndays before departure. Then wait.")
+    assert quote_for("Submit TR-14", wrapped) == "Submit TR-14 at least 10 working\ndays before departure."
+
+
 def test_a_heading_is_no_quote() -> None:
     assert quote_for("", passage("## Annual leave\n|---|---|\nStaff get 25 days.")) == "Staff get 25 days."
 
