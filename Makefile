@@ -58,4 +58,4 @@ lock: ## Write the lock files anew from pyproject.toml
 	@deploy/lock.sh
 
 clean: ## Remove what make built; never your data (var)
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,6 +1,6 @@
 """Upload a folder of documents and ask its questions through the API of a running server; prints tables.
 
-    RAGAPP_BENCH_KEY=rag_… python -m benchmarks.answers FOLDER [--url URL] [--questions N]
+    BENCH_KEY=rag_… python -m benchmarks.answers FOLDER [--url URL] [--questions N]
 
 FOLDER holds `files/`, `queries.jsonl` {"id","text"} and `qrels.tsv` (query, "file.pdf#page=N", relevance).
 """
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=10)
     parser.add_argument("--collection", default="Benchmark")
     options = parser.parse_args()
-    key = os.environ["RAGAPP_BENCH_KEY"]
+    key = os.environ["BENCH_KEY"]
     with httpx.Client(
         base_url=f"{options.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=600, trust_env=False
     ) as client:

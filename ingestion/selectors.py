@@ -29,7 +29,7 @@ def collections_visible_to(scope: AccessScope) -> QuerySet[Collection]:
 
 def collection_get(collection_id: str | UUID, *, scope: AccessScope) -> Collection:
     """Raises CollectionNotFoundError, also where it is hidden."""
-    key = _uuid(collection_id)
+    key = uuid_or_none(collection_id)
     found = collections_visible_to(scope).filter(pk=key).first() if key else None
     if found is None:
         raise CollectionNotFoundError(str(collection_id))
@@ -47,7 +47,7 @@ def documents_visible_to(scope: AccessScope) -> QuerySet[Document]:
 
 def document_get(document_id: str | UUID, *, scope: AccessScope) -> Document:
     """Raises DocumentNotFoundError, also where it is hidden."""
-    key = _uuid(document_id)
+    key = uuid_or_none(document_id)
     found = documents_visible_to(scope).filter(pk=key).first() if key else None
     if found is None:
         raise DocumentNotFoundError(str(document_id))
@@ -63,7 +63,7 @@ def chunks_visible_to(scope: AccessScope) -> QuerySet[Chunk]:
 
 def chunk_get(chunk_id: str | UUID, *, scope: AccessScope) -> Chunk:
     """Raises DocumentNotFoundError, also where it is hidden."""
-    key = _uuid(chunk_id)
+    key = uuid_or_none(chunk_id)
     found = chunks_visible_to(scope).filter(pk=key).first() if key else None
     if found is None:
         raise DocumentNotFoundError(str(chunk_id))
@@ -85,7 +85,8 @@ def document_path(document: Document) -> Path:
     return folder / document.pk.hex[:2] / document.pk.hex
 
 
-def _uuid(value: str | UUID) -> UUID | None:
+def uuid_or_none(value: str | UUID) -> UUID | None:
+    """A malformed id is like one that nothing has."""
     if isinstance(value, UUID):
         return value
     try:

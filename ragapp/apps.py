@@ -1,4 +1,4 @@
-"""The project as a Django application: its management commands and system checks."""
+"""The project as a Django application: its management commands."""
 
 from django.apps import AppConfig
 

@@ -1,38 +1,33 @@
 """The first start: a first admin and a sample collection. A later start finds them and changes nothing."""
 
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from django.db import transaction
 
 from ingestion import services
 from ingestion.models import Label
 from ragapp.accounts.models import User
+from ragapp.accounts.services import NewPassword, person_create
 
+FIRST_ADMIN = "admin"
 SAMPLE_DIR = Path(__file__).parent / "sample"
 SAMPLE_COLLECTION = "Merrowby handbook (sample)"
 _SAMPLE_SUFFIXES = {".md", ".pdf", ".docx"}
 _BLOCK = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class FirstAdmin:
-    """Credentials to show once."""
-
-    username: str
-    password: str
-
-
-def first_admin() -> FirstAdmin | None:
-    """Create the first admin, or None where there are people already."""
-    if User.objects.exists():
-        return None
-    password = secrets.token_urlsafe(12)
-    User.objects.create_superuser(username="admin", password=password)
-    return FirstAdmin(username="admin", password=password)
+def first_start() -> NewPassword | None:
+    """Make the first admin and the sample, both or neither; None where there are people already."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return None
+        admin = person_create(username=FIRST_ADMIN, is_admin=True, groups=())
+        _load_sample()
+    return admin
 
 
-def load_sample() -> None:
+def _load_sample() -> None:
     """Submit the fictional handbook for everyone to read."""
     collection = services.collection_create(
         name=SAMPLE_COLLECTION,

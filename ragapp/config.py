@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from ingestion.config import IngestionConfig
+from ragapp import weights
 
 PREFIX = "RAGAPP_"
 MEMORY_BROKER = "memory://"
@@ -83,7 +84,9 @@ class Config(BaseModel):
         Path | None, Field(description="Folder of the model weights. Empty: `models` in the data folder.")
     ] = None
     max_upload_mb: Annotated[int, Field(gt=0, description="Largest upload, in MiB.")] = 100
-    parse_timeout_s: Annotated[float, Field(gt=0, description="Longest time to parse one file, in s.")] = 120
+    parse_timeout_s: Annotated[
+        float, Field(gt=0, le=240, description="Longest time to parse one file, in s; below a worker's lease of 300.")
+    ] = 120
     parse_memory_mb: Annotated[
         int, Field(ge=256, description="Memory that the parser of one file may use, in MiB.")
     ] = 1024
@@ -92,7 +95,9 @@ class Config(BaseModel):
         Field(ge=0, le=1, description="Lowest cosine of the best passage at which the model is asked."),
     ] = 0.35
     passages: Annotated[int, Field(gt=0, le=20, description="Passages given to the model.")] = 4
-    log_level: Annotated[str, Field(description="Level of the log on standard error.")] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Level of the log on standard error.")
+    ] = "INFO"
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -124,8 +129,10 @@ class Config(BaseModel):
                 )
             if not self.secret_key.get_secret_value():
                 raise ValueError("Several processes share one key. Set RAGAPP_SECRET_KEY to 50 random characters.")
-        if self.database_url.startswith("sqlite"):
-            raise ValueError("RAGAPP_DATABASE_URL takes a PostgreSQL URL; leave it empty for SQLite.")
+        if self.database_url and not self.database_url.startswith(("postgres://", "postgresql://")):
+            raise ValueError("RAGAPP_DATABASE_URL takes a postgresql:// URL; leave it empty for SQLite.")
+        if not self.is_embedded and not self.broker_url.startswith(("redis://", "rediss://")):
+            raise ValueError("RAGAPP_BROKER_URL takes a redis:// URL; leave it out for the embedded default.")
         return self
 
     @property
@@ -147,7 +154,7 @@ class Config(BaseModel):
             qdrant_url=self.qdrant_url,
             qdrant_api_key=self.qdrant_api_key,
             embedding_model=self.embedding_model,
-            embedding_path=self.weights_dir / self.embedding_model,
+            embedding_path=weights.location(self.embedding_model, self.weights_dir),
             embedding_url=self.embedding_url,
             embedding_api_key=self.embedding_api_key,
             max_upload_bytes=self.max_upload_mb * 1024 * 1024,
@@ -164,9 +171,7 @@ class Config(BaseModel):
 def load(environ: Mapping[str, str]) -> Config:
     """The configuration of this environment. Raises ConfigurationError, with no secret in its text."""
     known = {PREFIX + name.upper(): name for name in Config.model_fields}
-    unknown = sorted(
-        key for key in environ if key.startswith(PREFIX) and key not in known and not key.startswith("RAGAPP_TEST_")
-    )
+    unknown = sorted(key for key in environ if key.startswith(PREFIX) and key not in known)
     if unknown:
         raise ConfigurationError(f"Unknown setting {', '.join(unknown)}. docs/configuration.md lists what there is.")
     values = {name: environ[key] for key, name in known.items() if environ.get(key)}

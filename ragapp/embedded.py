@@ -14,11 +14,14 @@ from typing import IO
 from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController
 from celery.worker import state as worker_state
+from django.core.management.base import CommandError
 from django.db import connection
 
 from ingestion import engine, tasks
 from ragapp import wiring
 from ragapp.celery import app
+from ragapp.chat.services import answers_interrupt
+from ragapp.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ _WORKERS = 2
 _STOP_S = 1.0
 
 
-class DataFolderInUseError(Exception):
+class DataFolderInUseError(CommandError):
     """Another process works on the data folder; the message names it."""
 
     code = "data_folder_in_use"
@@ -86,6 +89,7 @@ def workers() -> Iterator[None]:
     thread.start()
     beat.start()
     tasks.recover()
+    answers_interrupt()
     try:
         yield
     finally:
@@ -104,7 +108,10 @@ def model_child() -> Iterator[None]:
     if wiring.config().chat_url:
         yield
         return
-    server = wiring.model_server()
+    try:
+        server = wiring.model_server()
+    except WeightsError as exc:
+        raise CommandError(str(exc)) from exc
     server.start()
     try:
         yield

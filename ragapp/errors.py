@@ -1,6 +1,7 @@
 """The one table from an error's code to its HTTP status, its sentence for a person and whether to try again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ _ENTRIES = (
 )
 
 ERRORS: dict[str, ErrorEntry] = {entry.code: entry for entry in _ENTRIES}
+
+
+def error_body(entry: ErrorEntry) -> dict[str, dict[str, Any]]:
+    """An entry as the API tells it."""
+    return {"error": {"code": entry.code, "message": entry.sentence, "retryable": entry.retryable}}
 
 
 def entry_for(code: str) -> ErrorEntry:

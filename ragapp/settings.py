@@ -159,6 +159,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1} if RAGAPP.is_embedde
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "ingestion.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "answers": {"task": "ragapp.chat.tasks.expire_answers", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 

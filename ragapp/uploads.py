@@ -13,7 +13,7 @@ from typing import Any
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
-from ragapp.errors import ErrorEntry, entry_for
+from ragapp.errors import ErrorEntry, entry_for, error_body
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -120,8 +120,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 def _told(entry: ErrorEntry, *, as_json: bool) -> tuple[bytes, bytes]:
     if not as_json:
         return b"text/plain; charset=utf-8", entry.sentence.encode()
-    error = {"code": entry.code, "message": entry.sentence, "retryable": entry.retryable}
-    return b"application/json; charset=utf-8", json.dumps({"error": error}).encode()
+    return b"application/json; charset=utf-8", json.dumps(error_body(entry)).encode()
 
 
 async def _linger(receive: Receive) -> None:

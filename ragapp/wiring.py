@@ -9,7 +9,6 @@ from functools import lru_cache
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
 from ingestion import engine
 from ingestion.access import AccessScope
@@ -43,14 +42,18 @@ def config() -> Config:
 @lru_cache(maxsize=1)
 def answerer() -> Answerer:
     """Answers a question in a scope."""
-    key = ChainKey(settings.SECRET_KEY)
     return Answerer(
         retriever=_retriever(),
-        router=Router(ledger=SqlLedger(key), question_hash=key.question_hash),
+        router=Router(ledger=ledger(), question_hash=_chain_key().question_hash),
         model=chat_model(),
         passages=config().passages,
         generating=_generating(),
     )
+
+
+def ledger() -> SqlLedger:
+    """The record of decisions."""
+    return SqlLedger(_chain_key())
 
 
 def search(question: str, *, scope: AccessScope, limit: int) -> Retrieval:
@@ -79,7 +82,7 @@ def model_server() -> ModelServerSupervisor:
     name = configured.chat_model
     path = weights.find(name, configured.weights_dir)
     if path is None:
-        raise weights.WeightsError(f"The weights of {name} are not here yet. Run: make setup")
+        raise weights.WeightsUnavailableError(f"The weights of {name} are not here yet. Run: make setup")
     return ModelServerSupervisor(
         path,
         alias=name.rsplit("/", 1)[-1].removesuffix(".gguf"),
@@ -93,12 +96,9 @@ def model_status() -> ModelServerStatus:
     if not config().chat_url:
         return model_server().status()
     if async_to_sync(chat_model().is_ready)():
-        return ModelServerStatus(
-            state=ModelServerState.READY, since=timezone.now(), restarts=0, detail="The model server answers."
-        )
+        return ModelServerStatus(state=ModelServerState.READY, restarts=0, detail="The model server answers.")
     return ModelServerStatus(
         state=ModelServerState.STARTING,
-        since=timezone.now(),
         restarts=0,
         detail="The model server does not answer.",
     )
@@ -108,6 +108,10 @@ def readiness() -> dict[str, str]:
     """The parts that would fail a question now, each with one word for an operator; empty when all is well."""
     checks: dict[str, Callable[[], str]] = {"database": _database, "index": _index, "model": _model}
     return {name: problem for name, check in checks.items() if (problem := check())}
+
+
+def _chain_key() -> ChainKey:
+    return ChainKey(settings.SECRET_KEY)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ragapp.config import Config
+from ragapp.config import Config, load
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "compose.yaml").read_text()
@@ -18,9 +18,14 @@ OURS = ("web", "worker", "beat", "migrate")
 SECRET = re.compile(r"PASSWORD|SECRET|API_KEY|TOKEN")
 
 
-def variables() -> dict[str, str]:
+def uses() -> list[tuple[str, str]]:
     """Every `${NAME…}` of the file, with what follows the name (`:-default`, `:?message` or nothing)."""
-    return dict(re.findall(r"(?<!\$)\$\{([A-Z_]+)([^}]*)\}", TEXT))
+    return re.findall(r"(?<!\$)\$\{([A-Z_]+)([^}]*)\}", TEXT)
+
+
+def variables() -> dict[str, str]:
+    """Each variable with one of its uses."""
+    return dict(uses())
 
 
 def test_every_part_of_the_services_mode_is_there() -> None:
@@ -41,9 +46,9 @@ def test_web_alone_is_outside_the_internal_network() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    secrets = {name: rest for name, rest in variables().items() if SECRET.search(name)}
-    assert len(secrets) == 5
-    assert all(rest.startswith(":?set ") for rest in secrets.values()), secrets
+    secrets = [(name, rest) for name, rest in uses() if SECRET.search(name)]
+    assert len({name for name, _ in secrets}) == 5
+    assert all(rest.startswith(":?set ") for _, rest in secrets), secrets
 
 
 def test_no_secret_is_written_down() -> None:
@@ -91,6 +96,17 @@ def test_our_containers_get_only_settings_that_exist(name: str) -> None:
     known = {f"RAGAPP_{field}".upper() for field in Config.model_fields}
     given = {key for key in SERVICES[name]["environment"] if key.startswith("RAGAPP_")}
     assert given <= known
+
+
+def test_the_application_starts_with_what_compose_gives_it() -> None:
+    given = {
+        key: re.sub(r"\$\{[A-Z_]+(?::-([^}]*)|[^}]*)\}", lambda use: use.group(1) or "x" * 60, str(value))
+        for key, value in SERVICES["web"]["environment"].items()
+        if key.startswith("RAGAPP_")
+    }
+    config = load(given)
+    assert not config.is_embedded
+    assert "127.0.0.1" in config.allowed_hosts
 
 
 def test_vllm_asks_nobody_outside() -> None:

@@ -14,6 +14,7 @@ from ingestion.models import DocumentState
 from tests.live import LiveServer, alive, descendants, wait_for
 
 SAMPLE_DOCUMENTS = 8
+SEARCH_FIELDS = {"relevant", "hits"}
 
 
 @pytest.fixture
@@ -30,6 +31,22 @@ def documents(server: LiveServer) -> dict[str, tuple[str, str]]:
     with sqlite3.connect(server.data_dir / "db.sqlite3", timeout=30) as database:
         rows = database.execute("select name, state, error_code from ingestion_document").fetchall()
     return {name: (state, code) for name, state, code in rows}
+
+
+def _answer_under_way(database: sqlite3.Connection) -> None:
+    """As if the server had been killed while it wrote an answer."""
+    (owner,) = database.execute("select id from accounts_user").fetchone()
+    now = "2026-01-01 00:00:00"
+    database.execute(
+        "insert into chat_conversation (id, title, label, created_at, updated_at, owner_id)"
+        " values (?, 'Q', 0, ?, ?, ?)",
+        ("c" * 32, now, now, owner),
+    )
+    columns = "id, role, state, text, refused, truncated, error_code, claimed_at, created_at, conversation_id"
+    database.execute(
+        f"insert into chat_message ({columns}) values (?, 'answer', 'streaming', '', 0, 0, '', ?, ?, ?)",  # noqa: S608
+        ("d" * 32, now, now, "c" * 32),
+    )
 
 
 def settled(server: LiveServer) -> bool:
@@ -49,6 +66,17 @@ def test_the_first_start_brings_an_admin_and_a_sample_and_the_second_changes_not
     server.start()
     assert "Password" not in server.log
     assert documents(server) == before
+    assert server.stop() == 0
+
+
+def test_a_first_start_that_cannot_have_its_model_makes_no_admin_and_the_next_one_does(server: LiveServer) -> None:
+    hopeless = LiveServer(data_dir=server.data_dir, chat_model="/nowhere/model.gguf")
+    result = hopeless.command("up", "--port", str(hopeless.port))
+    assert result.returncode != 0
+    assert "make setup" in result.stderr
+    assert "Password" not in result.stdout
+    server.start()
+    assert server.password
     assert server.stop() == 0
 
 
@@ -74,10 +102,16 @@ def test_a_killed_server_leaves_no_orphan_and_loses_no_document(server: LiveServ
     assert result.returncode == 0, result.stderr
     wait_for(lambda: any(state == DocumentState.PROCESSING for state, _ in documents(server).values()), "work to begin")
     children = descendants(server.process.pid)
+    with sqlite3.connect(server.data_dir / "db.sqlite3", timeout=30) as database:
+        _answer_under_way(database)
     server.kill()
     wait_for(lambda: not alive(children), "the children to end", timeout_s=10)
     assert not settled(server)
     server.start()
+    with sqlite3.connect(server.data_dir / "db.sqlite3", timeout=30) as database:
+        assert database.execute("select state, error_code from chat_message").fetchall() == [
+            ("failed", "answer_interrupted")
+        ]
     wait_for(lambda: settled(server), "every document to be settled", timeout_s=240)
     found = documents(server)
     assert len(found) == SAMPLE_DOCUMENTS + 4
@@ -122,6 +156,7 @@ def test_commands_speak_to_the_running_server_and_share_its_answers_shape(server
     wait_for(lambda: settled(server), "the sample to be read")
     found = json.loads(server.command("search", "trip abroad form", "--json").stdout)
     assert "TR-14" in " ".join(hit["text"] for hit in found["hits"])
+    assert set(found) == SEARCH_FIELDS
     answer = json.loads(server.command("ask", "Which form do I need for a trip abroad?", "--json").stdout)
     assert answer["route"]["verdict"] == "inside"
     assert set(answer) >= {"answer", "citations", "route", "usage", "timings"}
@@ -138,6 +173,7 @@ def test_commands_work_without_a_server(server: LiveServer, tmp_path: Path) -> N
     assert [row["state"] for row in json.loads(ingested.stdout)["documents"]] == [DocumentState.READY]
     found = json.loads(server.command("search", "When is the Skelmoor pump checked?", "--json").stdout)
     assert found["hits"][0]["title"] == "Pumps"
+    assert set(found) == SEARCH_FIELDS
     answered = server.command("ask", "When is the Skelmoor pump checked?", "--json")
     assert answered.returncode == 0, answered.stderr
     assert json.loads(answered.stdout)["state"] == "finished"

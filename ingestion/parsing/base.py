@@ -30,8 +30,6 @@ class ParsedDocument:
 class Parser(Protocol):
     """One format family. Runs inside the limited child process."""
 
-    media_types: frozenset[str]
-
     def parse(self, path: Path) -> ParsedDocument:
         """Read the file at `path`. Raises a ParseError; the caller checks that there is text."""
         ...

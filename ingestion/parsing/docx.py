@@ -22,7 +22,6 @@ from ingestion.errors import DamagedDocumentError, EncryptedDocumentError
 from ingestion.parsing.base import ParsedDocument
 from ingestion.parsing.html import html_to_markdown
 from ingestion.parsing.markdown import plain
-from ingestion.parsing.sniff import DOCX
 
 _MOST_UNPACKED_BYTES = 500 * 1024 * 1024
 _MOST_PARTS = 5_000
@@ -40,7 +39,6 @@ class DocxParser:
     """Office Open XML text documents. Gives one section of Markdown."""
 
     max_chars: int
-    media_types = frozenset({DOCX})
 
     def parse(self, path: Path) -> ParsedDocument:
         """Check the archive, then convert. Raises DamagedDocumentError and EncryptedDocumentError."""

@@ -13,7 +13,6 @@ from ingestion.errors import TooMuchTextError
 from ingestion.parsing.base import ParsedDocument, Section
 from ingestion.parsing.encoding import clean, decode
 from ingestion.parsing.markdown import first_heading, plain
-from ingestion.parsing.sniff import HTML
 
 _DROPPED = (
     "script", "style", "nav", "template", "noscript", "iframe", "object", "embed", "svg", "canvas",
@@ -31,7 +30,6 @@ class HtmlParser:
     """text/html. Gives one section of Markdown."""
 
     max_chars: int
-    media_types = frozenset({HTML})
 
     def parse(self, path: Path) -> ParsedDocument:
         """Decode by mark, declaration or detection, then convert."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ingestion.parsing.base import ParsedDocument, Section
 from ingestion.parsing.encoding import clean, decode
-from ingestion.parsing.sniff import MARKDOWN
 from ingestion.parsing.text import read_text_bytes
 
 _FRONT_MATTER = re.compile(r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -31,7 +30,6 @@ class MarkdownParser:
     """text/markdown. Gives one section of Markdown, which `split_at_headings` then cuts."""
 
     max_chars: int
-    media_types = frozenset({MARKDOWN})
 
     def parse(self, path: Path) -> ParsedDocument:
         """The Markdown without front matter and comments; the title from either of them."""

@@ -17,7 +17,6 @@ from ingestion.parsing.base import ParsedDocument, Section
 from ingestion.parsing.encoding import clean
 from ingestion.parsing.layout import Heading, Line, Page, sections
 from ingestion.parsing.markdown import plain
-from ingestion.parsing.sniff import PDF
 
 _MOST_PAGES = 20_000
 _MOST_OUTLINE_ENTRIES = 5_000
@@ -33,7 +32,6 @@ class PdfParser:
     """application/pdf. Gives sections per page and heading; the text of a scanned page is not read."""
 
     max_chars: int
-    media_types = frozenset({PDF})
 
     def parse(self, path: Path) -> ParsedDocument:
         """Raises EncryptedDocumentError, DamagedDocumentError and TooMuchTextError."""

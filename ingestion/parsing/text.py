@@ -6,7 +6,6 @@ from pathlib import Path
 from ingestion.errors import TooMuchTextError
 from ingestion.parsing.base import ParsedDocument, Section
 from ingestion.parsing.encoding import clean, decode
-from ingestion.parsing.sniff import TEXT
 
 # No encoding that is decoded here takes more bytes for one character.
 _MOST_BYTES_A_CHAR = 4
@@ -24,7 +23,6 @@ class TextParser:
     """text/plain."""
 
     max_chars: int
-    media_types = frozenset({TEXT})
 
     def parse(self, path: Path) -> ParsedDocument:
         """One section with all the text."""

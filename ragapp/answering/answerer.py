@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
+from dataclasses import replace
 
 from ingestion.access import AccessScope
 from ingestion.errors import IngestionError
@@ -71,19 +72,21 @@ class Answerer:
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
         timings = {"retrieve": time.perf_counter() - started}
-        usage = Usage()
+        usage, truncated = Usage(), False
         if found.relevant:
             request = self._request(question, found, scope=scope)
             with self._generating():
                 async with aclosing(self._model.stream(request)) as deltas:
                     async for delta in deltas:
                         usage = delta.usage or usage
+                        truncated = truncated or delta.finish_reason == "length"
                         if delta.text:
                             timings.setdefault("first_token", time.perf_counter() - started)
                             text.append(delta.text)
                             yield TextDelta(delta.text)
         timings["total"] = time.perf_counter() - started
-        yield _finished("".join(text), found.passages, decision=decision, usage=usage, timings=timings)
+        finished = _finished("".join(text), found.passages, decision=decision, usage=usage, timings=timings)
+        yield replace(finished, truncated=truncated)
 
     def _request(self, question: str, found: Retrieval, *, scope: AccessScope) -> ChatRequest:
         return ChatRequest(
@@ -109,6 +112,7 @@ def _finished(
         sources=cited.sources,
         nearest=_nearest(passages) if refused else (),
         refused=refused,
+        truncated=False,
         decision=decision,
         usage=usage,
         timings=timings,

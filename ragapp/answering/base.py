@@ -1,7 +1,7 @@
 """The answerer's values and events. Knows no Django; persistence and rendering belong to its callers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from ingestion.access import AccessScope
@@ -30,7 +30,6 @@ class Retrieval:
 
     passages: tuple[Passage, ...]
     relevant: bool
-    timings: dict[str, float] = field(default_factory=dict)
 
 
 class Retriever(Protocol):
@@ -74,7 +73,7 @@ class TextDelta:
 @dataclass(frozen=True)
 class AnswerFinished:
     """The whole answer with its citations. `refused`: the documents do not hold the answer; then there are no
-    sources, and `nearest` holds the passages that came closest, one a document.
+    sources, and `nearest` holds the passages that came closest, one a document. `truncated`: the length limit cut it.
 
     `timings` are seconds: retrieve, first_token, total.
     """
@@ -83,6 +82,7 @@ class AnswerFinished:
     sources: tuple[Source, ...]
     nearest: tuple[Source, ...]
     refused: bool
+    truncated: bool
     decision: Decision
     usage: Usage
     timings: dict[str, float]

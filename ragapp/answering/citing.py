@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ragapp.answering.base import Passage, Passages, Source
 
-# Of eleven answers over real HR documents each sentence scored 0.38–1.00 on its passages, and on random ones 0.34 or
+# Of eleven answers over real HR documents each sentence scored 0.38 to 1.00 on its passages, and on random ones 0.34 or
 # less but for one, whose random passage said the same.
 SUPPORT_THRESHOLD = 0.36
 _QUOTE_LIMIT = 320

@@ -1,11 +1,9 @@
-"""The prompts, versioned. The system text and its examples come first and never change between questions, so that
+"""The prompts. The system text comes first and never changes between questions, so that
 the model server's prefix cache holds them; passages and question come last.
 """
 
 from ragapp.answering.base import Passages
 from ragapp.gateway.base import ChatMessage
-
-VERSION = "1"
 
 SYSTEM = (
     "You answer questions from a company's documents. Use only the numbered passages of the last message. "

@@ -1,6 +1,5 @@
 """Search in the asker's scope: embed, ask the index, re-check in SQL, judge relevance."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -39,21 +38,13 @@ class HybridRetriever:
         """The best passages, best first. Raises EmbedderUnavailableError or IndexUnavailableError."""
         if scope.is_empty:
             return Retrieval(passages=(), relevant=False)
-        started = time.perf_counter()
         vector = self._embedder().embed_query(question)
-        embedded = time.perf_counter()
         # Twice as many as wanted: the re-check may drop some that were deleted a moment ago.
         hits = self._index().search(IndexQuery(text=question, vector=vector), scope=scope, limit=2 * limit)
-        searched = time.perf_counter()
         passages = self._checked(hits, scope=scope)[:limit]
         return Retrieval(
             passages=passages,
             relevant=any(passage.dense >= self._relevance_threshold for passage in passages),
-            timings={
-                "embed": embedded - started,
-                "search": searched - embedded,
-                "check": time.perf_counter() - searched,
-            },
         )
 
     def _checked(self, hits: Sequence[Hit], *, scope: AccessScope) -> tuple[Passage, ...]:

@@ -18,13 +18,13 @@ from ragapp.accounts.models import User
 from ragapp.answering.base import AnswerEvent, AnswerFailed, RouteChosen, SourcesFound, TextDelta
 from ragapp.api import sse
 from ragapp.api.auth import caller_of
-from ragapp.api.errors import AnswerFailedError, code_of, documented, error_body
+from ragapp.api.errors import AnswerFailedError, code_of, documented
 from ragapp.api.schemas import AnswerOut, AskIn, base_url_of
 from ragapp.api.scopes import scope_of
 from ragapp.chat.schema import answer_body, passage_body, route_body
 from ragapp.chat.services import answer_get, conversation_get, turn_start
 from ragapp.chat.streaming import answer_events
-from ragapp.errors import entry_for
+from ragapp.errors import entry_for, error_body
 
 logger = logging.getLogger(__name__)
 

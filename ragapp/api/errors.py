@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from ingestion.errors import IngestionError
 from ragapp.chat.errors import ChatError
-from ragapp.errors import ErrorEntry, entry_for
+from ragapp.errors import ErrorEntry, entry_for, error_body
 from ragapp.gateway.errors import GatewayError
 
 logger = logging.getLogger(__name__)
@@ -91,17 +91,17 @@ def code_of(exc: Exception) -> str:
     return "internal_error"
 
 
-def error_body(entry: ErrorEntry, *, details: Sequence[ErrorDetail] = ()) -> dict[str, Any]:
+def detailed_body(entry: ErrorEntry, details: Sequence[ErrorDetail]) -> dict[str, Any]:
     """An entry as the JSON values of ErrorBody."""
-    error: dict[str, Any] = {"code": entry.code, "message": entry.sentence, "retryable": entry.retryable}
+    body = error_body(entry)
     if details:
-        error["details"] = [detail.model_dump() for detail in details[:_MAX_DETAILS]]
-    return {"error": error}
+        body["error"]["details"] = [detail.model_dump() for detail in details[:_MAX_DETAILS]]
+    return body
 
 
 def error_response(entry: ErrorEntry, *, details: Sequence[ErrorDetail] = ()) -> HttpResponse:
     """An entry as a response."""
-    response = JsonResponse(error_body(entry, details=details), status=entry.status)
+    response = JsonResponse(detailed_body(entry, details), status=entry.status)
     if entry.status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     if entry.status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -11,11 +11,11 @@ from ingestion.access import AccessScope
 from ingestion.models import Collection, Document, Label
 from ragapp.accounts.models import User
 from ragapp.answering.base import Passage
-from ragapp.api.errors import ErrorOut, error_body
+from ragapp.api.errors import ErrorOut
 from ragapp.chat.models import Conversation, Message, Role
 from ragapp.chat.schema import answer_body, passage_body
 from ragapp.chat.services import QUESTION_LIMIT
-from ragapp.errors import entry_for
+from ragapp.errors import entry_for, error_body
 
 LabelName = Literal["public", "internal", "confidential", "restricted"]
 StateName = Literal["queued", "processing", "ready", "failed"]
@@ -207,7 +207,7 @@ class HitOut(BaseModel):
     page: Annotated[int | None, Field(description="From 1; null where the format has no pages.")]
     heading: str
     text: str
-    score: Annotated[float, Field(description="Fused rank of both searches, 0 to 1.")]
+    score: Annotated[float, Field(description="Both searches' scores, fused: 0 to 1.")]
     dense: Annotated[float, Field(description="Cosine with the question.")]
     url: Annotated[str, Field(description="Opens the passage in the browser.")]
 
@@ -272,6 +272,7 @@ class AnswerOut(BaseModel):
     state: Literal["pending", "streaming", "finished", "stopped", "failed"]
     answer: str
     refused: Annotated[bool, Field(description="Your documents do not hold the answer.")]
+    truncated: Annotated[bool, Field(description="The length limit cut the answer.")]
     error_code: str | None
     citations: list[CitationOut]
     nearest: Annotated[list[CitationOut], Field(description="Under a refusal: what came closest. Not sources.")]

@@ -53,6 +53,7 @@ class Message(models.Model):
     state = models.CharField(max_length=9, choices=AnswerState, default=AnswerState.FINISHED)
     text = models.TextField(blank=True)
     refused = models.BooleanField(default=False, help_text="The documents do not hold the answer.")
+    truncated = models.BooleanField(default=False, help_text="The length limit cut the answer.")
     error_code = models.CharField(max_length=40, blank=True)
     route = models.JSONField(null=True, blank=True)
     usage = models.JSONField(null=True, blank=True)

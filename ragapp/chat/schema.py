@@ -20,6 +20,7 @@ def answer_body(message: Message, *, scope: AccessScope, base_url: str = "") -> 
         "state": message.state,
         "answer": message.text,
         "refused": message.refused,
+        "truncated": message.truncated,
         "error_code": message.error_code or None,
         "citations": [citation_body(c, base_url=base_url) for c in citations if not c.nearest],
         "nearest": [citation_body(c, base_url=base_url) for c in citations if c.nearest],

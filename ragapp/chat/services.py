@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ingestion.models import Document, DocumentState
+from ingestion.selectors import uuid_or_none
 from ragapp.accounts.models import User
 from ragapp.answering.base import AnswerFinished, Source
 from ragapp.chat.errors import (
@@ -43,7 +44,7 @@ def conversations_of(owner: User) -> QuerySet[Conversation]:
 
 def conversation_get(conversation_id: str | UUID, *, owner: User) -> Conversation:
     """Raises ConversationNotFoundError."""
-    key = _uuid(conversation_id)
+    key = uuid_or_none(conversation_id)
     found = conversations_of(owner).filter(pk=key).first() if key else None
     if found is None:
         raise ConversationNotFoundError(str(conversation_id))
@@ -52,7 +53,7 @@ def conversation_get(conversation_id: str | UUID, *, owner: User) -> Conversatio
 
 def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
     """An answer with its conversation and citations. Raises AnswerNotFoundError."""
-    key = _uuid(answer_id)
+    key = uuid_or_none(answer_id)
     answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
     related = answers.select_related("conversation").prefetch_related("citations__document")
     found = related.filter(pk=key).first() if key else None
@@ -120,6 +121,11 @@ def answers_expire(*, older_than: timedelta = CLAIM_LIFETIME) -> int:
     return Message.objects.filter(abandoned).update(state=AnswerState.FAILED, error_code="answer_interrupted")
 
 
+def answers_interrupt() -> int:
+    """For a server that has just started and is alone: whoever wrote an answer is gone."""
+    return answers_expire(older_than=timedelta(0))
+
+
 def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:
     """Store a whole answer with its citations, and raise the conversation's label to its sources'."""
     with transaction.atomic():
@@ -127,6 +133,7 @@ def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:
         answer.state = AnswerState.FINISHED
         answer.text = finished.text
         answer.refused = finished.refused
+        answer.truncated = finished.truncated
         answer.route = route_body(finished.decision)
         answer.usage = usage_body(finished.usage)
         answer.timings = {name: round(seconds, 3) for name, seconds in finished.timings.items()}
@@ -190,12 +197,3 @@ def _citation(answer: Message, source: Source, *, nearest: bool) -> Citation:
 def _title(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1].rstrip() + "…"
-
-
-def _uuid(value: str | UUID) -> UUID | None:
-    if isinstance(value, UUID):
-        return value
-    try:
-        return UUID(value)
-    except ValueError:
-        return None

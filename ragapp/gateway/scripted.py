@@ -13,10 +13,13 @@ class ScriptedChat:
 
     name = "scripted"
 
-    def __init__(self, *replies: Sequence[str | ChatModelError], pause_s: float = 0.0) -> None:
+    def __init__(
+        self, *replies: Sequence[str | ChatModelError], pause_s: float = 0.0, finish_reason: str = "stop"
+    ) -> None:
         self.requests: list[ChatRequest] = []
         self._replies = deque(replies)
         self._pause_s = pause_s
+        self._finish_reason = finish_reason
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The next reply of the queue; an empty queue is a test's mistake and raises IndexError."""
@@ -28,7 +31,7 @@ class ScriptedChat:
                 raise piece
             yield ChatDelta(text=piece)
         yield ChatDelta(
-            finish_reason="stop",
+            finish_reason=self._finish_reason,
             usage=Usage(
                 prompt_tokens=sum(len(m.content) // 4 for m in request.messages),
                 completion_tokens=len(pieces),

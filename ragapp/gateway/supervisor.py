@@ -19,7 +19,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from time import monotonic
@@ -54,7 +53,6 @@ class ModelServerStatus:
     """What a page may show. `restarts` counts since start(); `detail` is a sentence for a person."""
 
     state: ModelServerState
-    since: datetime
     restarts: int
     detail: str
 
@@ -293,7 +291,7 @@ class ModelServerSupervisor:
 
 
 def _status(state: ModelServerState, detail: str, *, restarts: int = 0) -> ModelServerStatus:
-    return ModelServerStatus(state=state, since=datetime.now(UTC), restarts=restarts, detail=detail)
+    return ModelServerStatus(state=state, restarts=restarts, detail=detail)
 
 
 def _fault_of(model: Path) -> str:

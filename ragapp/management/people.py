@@ -16,7 +16,7 @@ def acting_user(username: str) -> User:
     user = (
         people.filter(username=username).first()
         if username
-        else people.filter(is_superuser=True).order_by("date_joined").first()
+        else people.filter(is_staff=True).order_by("date_joined").first()
     )
     if user is None:
         raise CommandError(f"There is no active account {username!r}." if username else "No admin. Run: make run")

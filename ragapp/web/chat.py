@@ -7,6 +7,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from ingestion.selectors import collections_visible_to
+from ragapp.bootstrap import SAMPLE_COLLECTION
 from ragapp.chat.errors import QuestionEmptyError, QuestionTooLongError
 from ragapp.chat.models import Conversation, Role
 from ragapp.chat.services import (
@@ -34,7 +36,7 @@ EXAMPLE_QUESTIONS = (
 @signed_in
 def new(request: HttpRequest) -> HttpResponseBase:
     """A conversation that does not exist yet."""
-    return render(request, "chat/page.html", _page_context(conversation=None, thread=[]))
+    return render(request, "chat/page.html", _page_context(request, conversation=None, thread=[]))
 
 
 @require_GET
@@ -42,7 +44,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
     """A conversation with its thread."""
     found = _own(request, conversation_id)
-    return render(request, "chat/page.html", _page_context(conversation=found, thread=_thread(request, found)))
+    return render(request, "chat/page.html", _page_context(request, conversation=found, thread=_thread(request, found)))
 
 
 @require_POST
@@ -91,11 +93,14 @@ def _own(request: HttpRequest, conversation_id: str | UUID) -> Conversation:
         return conversation_get(conversation_id, owner=person(request))
 
 
-def _page_context(*, conversation: Conversation | None, thread: list[AnswerArticle]) -> dict[str, object]:
+def _page_context(
+    request: HttpRequest, *, conversation: Conversation | None, thread: list[AnswerArticle]
+) -> dict[str, object]:
+    has_sample = not thread and collections_visible_to(scope_of(request)).filter(name=SAMPLE_COLLECTION).exists()
     return {
         "conversation": conversation,
         "thread": thread,
-        "examples": EXAMPLE_QUESTIONS,
+        "examples": EXAMPLE_QUESTIONS if has_sample else (),
         "question_limit": QUESTION_LIMIT,
     }
 
@@ -123,6 +128,6 @@ def _refused(request: HttpRequest, code: str, *, conversation: Conversation | No
         where = {"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"}
         return HttpResponse(entry.sentence, status=422, headers=where)
     thread = _thread(request, conversation) if conversation else []
-    context = _page_context(conversation=conversation, thread=thread)
+    context = _page_context(request, conversation=conversation, thread=thread)
     typed = request.POST.get("question", "")
     return render(request, "chat/page.html", {**context, "error": entry.sentence, "typed": typed}, status=422)

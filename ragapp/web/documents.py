@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from ingestion.errors import IngestionError
+from ingestion.errors import DocumentStateError, IngestionError
 from ingestion.models import Collection, Document, DocumentState
 from ingestion.selectors import (
     collection_get,
@@ -104,7 +105,7 @@ def retry(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     """Queue a failed document again; one that is no longer failed stays as it is."""
     with not_found_as_404():
         document = document_get(document_id, scope=scope_of(request))
-    if document.state == DocumentState.FAILED:
+    with suppress(DocumentStateError):
         document_retry(document)
     return _after_change(request, document)
 

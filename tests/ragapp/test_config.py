@@ -68,5 +68,37 @@ def test_a_configured_signing_key_is_used_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "secret_key").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("all-MiniLM-L6-v2", "models/all-MiniLM-L6-v2"),
+        ("hf:owner/repo", "models/hf/owner/repo"),
+        ("/elsewhere/model", "/elsewhere/model"),
+    ],
+)
+def test_an_embedding_model_is_looked_for_where_it_is_fetched_to(tmp_path: Path, name: str, expected: str) -> None:
+    config = load({"RAGAPP_DATA_DIR": str(tmp_path), "RAGAPP_EMBEDDING_MODEL": name})
+    assert config.ingestion.embedding_path == tmp_path / expected
+
+
+def test_a_relative_folder_is_relative_to_where_the_command_runs() -> None:
+    assert load({"RAGAPP_EMBEDDING_MODEL": "./m"}).ingestion.embedding_path == Path("m").absolute()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RAGAPP_LOG_LEVEL", "LOUD"),
+        ("RAGAPP_DATABASE_URL", "mysql://127.0.0.1/ragapp"),
+        ("RAGAPP_BROKER_URL", "amqp://127.0.0.1"),
+        ("RAGAPP_PARSE_TIMEOUT_S", "301"),
+        ("RAGAPP_RELEVANCE_THRESHOLD", "2"),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load({**SERVICES, name: value})
+
+
 def test_hosts_are_a_comma_separated_list() -> None:
     assert load({"RAGAPP_ALLOWED_HOSTS": "a.example, b.example"}).allowed_hosts == ("a.example", "b.example")

@@ -23,7 +23,10 @@ def _codes_in_use() -> dict[str, str]:
             if isinstance(node, ast.ClassDef):
                 for statement in node.body:
                     match statement:
-                        case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str() as code)):
+                        case (
+                            ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str() as code))
+                            | ast.AnnAssign(target=ast.Name(id="code"), value=ast.Constant(value=str() as code))
+                        ):
                             found[code] = str(path)
                         case _:
                             pass

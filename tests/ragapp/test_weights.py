@@ -17,7 +17,6 @@ from ragapp.model_catalogue import HubSource, PackageSource
 from ragapp.weights import (
     CATALOGUE,
     CatalogueEntry,
-    ModelKind,
     UnknownModelError,
     WeightsCorruptError,
     WeightsUnavailableError,
@@ -31,7 +30,6 @@ PARTS = (b"GGUF" + b"a" * 3000, b"b" * 3000, b"c" * 1000)
 WHOLE = b"".join(PARTS)
 ENTRY = CatalogueEntry(
     name="tiny",
-    kind=ModelKind.CHAT,
     target="tiny-q4.gguf",
     sha256=hashlib.sha256(WHOLE).hexdigest(),
     size=len(WHOLE),
@@ -40,7 +38,6 @@ ENTRY = CatalogueEntry(
 )
 FOLDER_ENTRY = CatalogueEntry(
     name="tiny-folder",
-    kind=ModelKind.EMBEDDING,
     target="tiny-folder",
     sha256=hashlib.sha256(PARTS[1]).hexdigest(),
     size=len(PARTS[1]),

@@ -55,14 +55,14 @@ class Command(BaseCommand):
 
 
 def _answered_here(user: User, question: str) -> dict[str, Any]:
-    try:
-        turn = services.turn_start(user=user, question=question)
-    except ChatError as exc:
-        raise CommandError(entry_for(exc.code).sentence) from exc
     with ExitStack() as stack:
         if wiring.config().is_embedded:
             stack.enter_context(embedded.data_folder_owned())
             stack.enter_context(embedded.model_child())
+        try:
+            turn = services.turn_start(user=user, question=question)
+        except ChatError as exc:
+            raise CommandError(entry_for(exc.code).sentence) from exc
         asyncio.run(_drain(user, turn))
     return answer_body(services.answer_get(turn.answer.pk, owner=user), scope=scope_for(user))
 

@@ -81,8 +81,8 @@ class Command(BaseCommand):
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            hidden = (part for part in sorted(path.rglob("*")) if part.is_file())
-            yield from (file for file in hidden if not any(p.startswith(".") for p in file.relative_to(path).parts))
+            below = (part for part in sorted(path.rglob("*")) if part.is_file())
+            yield from (file for file in below if not any(p.startswith(".") for p in file.relative_to(path).parts))
         elif path.is_file():
             yield path
         else:

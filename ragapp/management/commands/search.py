@@ -50,4 +50,4 @@ def _searched_here(user: User, query: str, limit: int) -> dict[str, Any]:
             found = wiring.search(query, scope=scope_for(user), limit=limit)
         except IngestionError as exc:
             raise CommandError(entry_for(exc.code).sentence) from exc
-    return {"hits": [passage_body(passage) for passage in found.passages]}
+    return {"relevant": found.relevant, "hits": [passage_body(passage) for passage in found.passages]}

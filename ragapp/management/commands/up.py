@@ -12,7 +12,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ragapp import bootstrap, embedded, wiring
-from ragapp.weights import WeightsError
 
 GRACE_S = 3
 
@@ -32,11 +31,8 @@ class Command(BaseCommand):
             if not wiring.config().is_embedded:
                 _Server(self, url).run(sockets=[listener])
                 return
-            try:
-                with embedded.data_folder_owned(url=url):
-                    self._embedded(url, listener)
-            except (embedded.DataFolderInUseError, WeightsError) as exc:
-                raise CommandError(str(exc)) from exc
+            with embedded.data_folder_owned(url=url):
+                self._embedded(url, listener)
         # What a worker thread still reads was given back above; waiting for it would keep the terminal.
         logging.shutdown()
         sys.stdout.flush()
@@ -44,18 +40,27 @@ class Command(BaseCommand):
 
     def _embedded(self, url: str, listener: socket.socket) -> None:
         call_command("migrate", verbosity=0, interactive=False)
-        admin = bootstrap.first_admin()
-        if admin:
-            bootstrap.load_sample()
-        with embedded.model_child(), embedded.workers(), contextlib.suppress(KeyboardInterrupt):
-            embedded.warm_up()
-            _Server(self, url, admin).run(sockets=[listener])
+        with embedded.model_child():
+            # Only now: nothing that is missing can end the start after the password was made.
+            self._first_start()
+            with embedded.workers(), contextlib.suppress(KeyboardInterrupt):
+                embedded.warm_up()
+                _Server(self, url).run(sockets=[listener])
+
+    def _first_start(self) -> None:
+        admin = bootstrap.first_start()
+        if admin is None:
+            return
+        self.stdout.write("\n  Sign in with the first admin's account. The password is shown only now:")
+        self.stdout.write(f"    Username: {admin.user.username}")
+        self.stdout.write(f"    Password: {admin.password}")
+        self.stdout.flush()
 
 
 class _Server(uvicorn.Server):
     """Says where it is once it listens."""
 
-    def __init__(self, command: Command, url: str, admin: bootstrap.FirstAdmin | None = None) -> None:
+    def __init__(self, command: Command, url: str) -> None:
         super().__init__(
             uvicorn.Config(
                 "ragapp.asgi:application",
@@ -67,16 +72,11 @@ class _Server(uvicorn.Server):
         )
         self._command = command
         self._url = url
-        self._admin = admin
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         write = self._command.stdout.write
         write(f"\n  ragapp is running at {self._url}\n")
-        if self._admin:
-            write("\n  Sign in with the first admin's account. The password is shown only now:")
-            write(f"    Username: {self._admin.username}")
-            write(f"    Password: {self._admin.password}\n")
         write("  Ctrl-C stops it.\n")
         self._command.stdout.flush()
 

@@ -14,7 +14,6 @@ from ingestion.parsing.base import ParsedDocument, Section
 @dataclass(frozen=True)
 class _Hostile:
     max_chars: int
-    media_types = frozenset({"text/plain"})
 
     def parse(self, path: Path) -> ParsedDocument:
         return ParsedDocument(sections=(Section(self.act(path)),))

@@ -105,6 +105,13 @@ async def test_the_models_own_refusal_is_told_as_one() -> None:
     assert (finished.refused, finished.text) == (True, NOT_IN_DOCUMENTS)
 
 
+async def test_an_answer_that_the_length_limit_cut_says_so() -> None:
+    model = ScriptedChat(["You get 25"], finish_reason="length")
+    finished = (await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many?", scope=SCOPE)))[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert finished.truncated
+
+
 async def test_a_model_that_dies_midway_ends_in_an_error_with_what_had_come() -> None:
     model = ScriptedChat(["You get", ChatModelUnavailableError("gone")])
     events = await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many?", scope=SCOPE))

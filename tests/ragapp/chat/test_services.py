@@ -68,6 +68,7 @@ def finished(chunk: Chunk) -> AnswerFinished:
         sources=(Source(n=1, passage=passage, quote="25 days."),),
         nearest=(),
         refused=False,
+        truncated=False,
         decision=DECISION,
         usage=Usage(prompt_tokens=10, completion_tokens=3),
         timings={"total": 1.23456},

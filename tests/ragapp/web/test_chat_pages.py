@@ -5,8 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from ingestion.models import DocumentState
+from ingestion.models import Collection, DocumentState
 from ingestion.services import document_delete
+from ragapp.bootstrap import SAMPLE_COLLECTION
 from ragapp.chat.models import AnswerState, Conversation, Message, Role
 from tests.ragapp.web.world import HTMX, World, answer_in, browser_of, cite, document_in
 
@@ -16,7 +17,14 @@ def page_of(world: World) -> str:
     return browser_of(world.reader).get(url).content.decode()
 
 
+def test_without_the_sample_nothing_is_suggested_that_nobody_could_answer(world: World) -> None:
+    page = browser_of(world.reader).get(reverse("web:chat")).content.decode()
+    assert "Ask your own documents." in page
+    assert '<ul class="examples"' not in page
+
+
 def test_the_first_page_invites_with_examples(world: World) -> None:
+    Collection.objects.create(name=SAMPLE_COLLECTION, everyone=True)
     page = browser_of(world.reader).get(reverse("web:chat")).content.decode()
     assert "Ask your own documents." in page
     assert page.count('<ul class="examples"') == 1

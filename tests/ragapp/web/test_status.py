@@ -1,7 +1,5 @@
 """The banner over the chat says what an answer cannot rely on yet, and asks again only as long as it must."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.urls import reverse
 
@@ -17,7 +15,7 @@ def banner(world: World) -> str:
 
 
 def model_is(monkeypatch: pytest.MonkeyPatch, state: ModelServerState) -> None:
-    status = ModelServerStatus(state=state, since=datetime.now(UTC), restarts=0, detail="")
+    status = ModelServerStatus(state=state, restarts=0, detail="")
     monkeypatch.setattr(wiring, "model_status", lambda: status)
 
 
