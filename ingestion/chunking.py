@@ -7,7 +7,8 @@ Knows no index and no model: the caller brings the counting of tokens.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from ingestion.parsing.base import ParsedDocument, Section
@@ -25,7 +26,7 @@ _FRAGMENT_SHARE = 1 / 3
 _BLOCK_CHARS = 20_000
 # WordPiece makes one unknown token of a 'word' of any length; a chunk must not hide a megabyte in it.
 _CHARS_A_TOKEN_AT_MOST = 12
-_LONG_RUN = re.compile(r"[!-~]{240}(?=[!-~])")
+_LONG_RUN = re.compile(r"([!-~]{240})(?=[!-~])|[!-~]++")
 
 
 @dataclass(frozen=True)
@@ -146,24 +147,37 @@ def _break_before(text: str, *, start: int, end: int) -> int:
 def _without_long_runs(sentence: str) -> Iterator[str]:
     start = 0
     for run in _LONG_RUN.finditer(sentence):
-        yield sentence[start : run.end()]
-        start = run.end()
+        if run.group(1):
+            yield sentence[start : run.end()]
+            start = run.end()
     yield sentence[start:]
+
+
+def _sentences(text: str, *, tokenizer: Any) -> Iterator[str]:
+    """Joined they are the text again: blanks, which the tokenizer drops, stay with the sentence before them."""
+    starts = [start for start, _ in tokenizer.span_tokenize(text)]
+    for start, end in pairwise([0, *starts[1:], len(text)]):
+        if start < end:
+            yield text[start:end]
 
 
 def _splitter(*, tokens: int, overlap: int, cost: CountTokens) -> "SentenceSplitter":
     from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
+    from nltk.tokenize.punkt import PunktSentenceTokenizer  # type: ignore[import-untyped]
 
-    sentences = split_by_sentence_tokenizer()
+    # The tokenizer that LlamaIndex makes itself, but made here: its own way there looks for NLTK's data, which nothing
+    # reads, and downloads them where NLTK_DATA names a folder without.
+    tokenizer = PunktSentenceTokenizer()
+    whole: set[str] = set()
 
     def pieces(text: str) -> list[str]:
-        # The sentence tokenizer drops blanks before the first sentence; a chunk without them has no place.
-        blanks = len(text) - len(text.lstrip())
-        parts = sentences(text) or [text]
-        parts[0] = text[:blanks] + parts[0].lstrip()
+        # The splitter asks again for a piece that is too large. Of a run of '!' each asking would take off the last.
+        if text in whole:
+            return [text]
         # Keys, hashes and base64 have no sentence, phrase or word to split by; single characters are too slow.
-        return [piece for part in parts for piece in _without_long_runs(part)]
+        found = [piece for part in _sentences(text, tokenizer=tokenizer) for piece in _without_long_runs(part)]
+        whole.update(piece for piece in found if len(piece) > tokens)
+        return found
 
     return SentenceSplitter(
         chunk_size=tokens,

@@ -52,6 +52,10 @@ class Config(BaseModel):
             "secure cookies, HSTS, redirects."
         ),
     ] = False
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Field(description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated."),
+    ] = ()
     database_url: Annotated[str, Field(description="PostgreSQL URL. Empty: SQLite in the data folder.")] = ""
     broker_url: Annotated[
         str, Field(description="Celery broker. `memory://` runs the workers inside the server process.")
@@ -99,7 +103,7 @@ class Config(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Level of the log on standard error.")
     ] = "INFO"
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -137,6 +137,7 @@ def _warm_up() -> None:
 def _lock_file() -> Path:
     folder = wiring.config().data_dir
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
     path = folder / "server.lock"
     path.touch(mode=0o600)
     return path

@@ -86,6 +86,7 @@ _ENTRIES = (
     ErrorEntry("not_allowed", 403, "Your account may not do this."),
     ErrorEntry("invalid_request", 422, "The request is not of the expected form."),
     ErrorEntry("question_empty", 422, "Type a question first."),
+    ErrorEntry("too_many_questions", 429, "Other answers of yours are still being written. Wait for one.", True),
     ErrorEntry("question_too_long", 422, "The question is too long. Shorten it to 4,000 characters."),
     ErrorEntry("model_unavailable", 503, "The language model is not ready. Try again in a moment.", True),
     ErrorEntry("model_busy", 503, "The language model is busy. Try again in a moment.", True),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ingestion.access import AccessScope
 from ingestion.selectors import chunks_visible_to
 from ragapp.answering.base import Passage
+from ragapp.connections import refresh_connection
 
 
 class SqlPassageStore:
@@ -12,6 +13,7 @@ class SqlPassageStore:
 
     def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
         """Those of the chunks that exist, are READY and are in the scope, by id. One query."""
+        refresh_connection()
         return {
             str(chunk.pk): Passage(
                 chunk_id=str(chunk.pk),

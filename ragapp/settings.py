@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ragapp.config import ConfigurationError, load
 
+# Whatever any process of ours writes is for its owner alone, also in a folder that somebody made before.
+os.umask(0o077)
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 try:
@@ -159,7 +162,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1} if RAGAPP.is_embedde
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "ingestion.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
-    "answers": {"task": "ragapp.chat.tasks.expire_answers", "schedule": 60.0, "options": {"expires": 60}},
+    "answers": {"task": "ragapp.chat.tasks.tend_answers", "schedule": 30.0, "options": {"expires": 30}},
 }
 
 

@@ -7,6 +7,7 @@ to stand in front of Django: `BodyLimit`. What Django's parser then takes out of
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ SMALL_BODY_BYTES = 1024 * 1024
 # reads it. The two numbers are nginx's lingering_time and lingering_timeout.
 LINGER_S = 30.0
 LINGER_SILENCE_S = 5.0
+BODY_SILENCE_S = 60.0
+_UPLOAD_PATHS = re.compile(r"/documents/upload|/api/v1/collections/[^/]+/documents")
 
 
 class DiskUploadHandler(TemporaryFileUploadHandler):
@@ -47,10 +50,12 @@ class DiskUploadHandler(TemporaryFileUploadHandler):
 class BodyLimit:
     """An ASGI application in front of another: a body over its bound is answered with 413 and never passed on.
 
-    | body                | bound                                          |
-    |---------------------|------------------------------------------------|
-    | multipart/form-data | `max_upload_bytes` + MULTIPART_OVERHEAD_BYTES: one file per request |
-    | any other           | SMALL_BODY_BYTES                               |
+    | body | bound |
+    |---|---|
+    | a form, with a cookie or a key, to where files go | `max_upload_bytes` + MULTIPART_OVERHEAD_BYTES |
+    | any other | SMALL_BODY_BYTES |
+
+    One that pauses for BODY_SILENCE_S is given up: what has come of it lies on disk as long as it is open.
 
     A Content-Length over the bound is refused before a byte is read, so that `Expect: 100-continue` spares the client
     the upload; a body without one is refused at the byte that crosses it.
@@ -71,12 +76,18 @@ class BodyLimit:
             return
         try:
             await self._app(scope, _bounded(receive, limit=limit), send)
+        except _BodySilentError:
+            await _answer(send, 408, b"text/plain; charset=utf-8", b"The request stopped coming.")
         except _BodyTooLargeError:
             # Raised out of the application's first reads: it has answered nothing yet.
             await _refuse(scope, receive, send)
 
     def _limit_of(self, scope: Scope) -> int:
-        return self._multipart_limit if _is_form(scope) else SMALL_BODY_BYTES
+        return self._multipart_limit if _is_upload(scope) else SMALL_BODY_BYTES
+
+
+class _BodySilentError(Exception):
+    """Nothing came for too long."""
 
 
 class _BodyTooLargeError(Exception):
@@ -84,17 +95,28 @@ class _BodyTooLargeError(Exception):
 
 
 def _bounded(receive: Receive, *, limit: int) -> Receive:
-    received = 0
+    received, complete = 0, False
 
     async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, complete
+        # A complete body is followed by waiting for the client to leave, which may take as long as it likes.
+        try:
+            message = await (receive() if complete else asyncio.wait_for(receive(), BODY_SILENCE_S))
+        except TimeoutError as exc:
+            raise _BodySilentError from exc
+        complete = not message.get("more_body", False)
         received += len(message.get("body", b""))
         if received > limit:
             raise _BodyTooLargeError
         return message
 
     return bounded
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Where files go, from somebody who at least claims to be known; who it is, the view finds out."""
+    claims = _header(scope, b"cookie") or _header(scope, b"authorization")
+    return _is_form(scope) and bool(claims) and bool(_UPLOAD_PATHS.fullmatch(str(scope["path"])))
 
 
 def _is_form(scope: Scope) -> bool:
@@ -121,6 +143,12 @@ def _told(entry: ErrorEntry, *, as_json: bool) -> tuple[bytes, bytes]:
     if not as_json:
         return b"text/plain; charset=utf-8", entry.sentence.encode()
     return b"application/json; charset=utf-8", json.dumps(error_body(entry)).encode()
+
+
+async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _linger(receive: Receive) -> None:

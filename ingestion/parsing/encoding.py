@@ -34,12 +34,17 @@ _UNWANTED = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _LINE_END = re.compile("\r\n?|\x0c|\x85|\u2028|\u2029")
+# Each run of blanks is looked at once, from its beginning: a line of a million blanks must not take a million squared.
+_TRAILING_BLANKS = re.compile(r"(?<![ \t])[ \t]++(?=\n|$)")
+# Browsers never decode UTF-7: it hides markup from every check (WHATWG Encoding, 'replacement'). Those of host names
+# are no encodings of documents, and take quadratic time.
+_NEVER_DECLARED = {"utf-7", "unicode-escape", "raw-unicode-escape", "punycode", "idna"}
 
 
 def clean(text: str) -> str:
     """Text that every store takes: line ends as \\n, no invisible controls, no trailing blanks on lines."""
     plain = _UNWANTED.sub("", _LINE_END.sub("\n", text)).replace("\xa0", " ")
-    return re.sub(r"[ \t]+(?=\n|$)", "", plain)
+    return _TRAILING_BLANKS.sub("", plain)
 
 
 def decode(data: bytes, *, declared: str | None = None) -> str:
@@ -90,12 +95,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _attempt(data: bytes, *, encoding: str | None) -> str | None:
-    # Browsers never decode UTF-7: it hides markup from every check (WHATWG Encoding, 'replacement').
-    if not encoding or encoding.lower().replace("_", "-") in {
-        "utf-7",
-        "unicode-escape",
-        "raw-unicode-escape",
-    }:
+    if not encoding or encoding.lower().replace("_", "-") in _NEVER_DECLARED:
         return None
     try:
         return data.decode(encoding)

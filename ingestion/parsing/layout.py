@@ -30,6 +30,8 @@ _SENTENCE_END = re.compile("[.!?:;\u3002\uff01\uff1f\u2026][\"')\\]\u201d\u2019]
 _HYPHEN_END = re.compile(f"(?<=[^\\W\\d_])[\u00ad{_HYPHENS}]$")
 _WORD = re.compile(f"[^\\W\\d_]+(?:[{_HYPHENS}][^\\W\\d_]+)*")
 _LETTER = re.compile(r"[^\W\d_]")
+# Enough for the word, or what there is of it, before a line's end.
+_HYPHENATED_CHARS = 80
 # Two boxes whose heights differ by less are of one font size.
 _SAME_HEIGHT = 0.1
 # A gap this much larger than the usual one, in line heights, sets paragraphs apart.
@@ -205,18 +207,22 @@ def _vocabulary(pages: Sequence[Page]) -> frozenset[str]:
 def _paragraphs(lines: Sequence[Line], *, words: frozenset[str]) -> str:
     width = max((line.right for line in lines), default=0.0)
     usual = _usual_gap(lines)
-    text = lines[0].text if lines else ""
+    # Parts, joined once: a page may hold every line of the document, and its text so far is long.
+    parts = [lines[0].text] if lines else []
     for previous, line in pairwise(lines):
-        if _HYPHEN_END.search(text) and line.text[:1].islower():
-            text = (text if _keeps_hyphen(text, line.text, words=words) else text[:-1]) + line.text
+        before = "".join(parts[-3:])[-_HYPHENATED_CHARS:]
+        if _HYPHEN_END.search(before) and line.text[:1].islower():
+            if not _keeps_hyphen(before, line.text, words=words):
+                parts[-1] = parts[-1][:-1]
         else:
-            text += _joint(previous, line, width=width, usual=usual) + line.text
-    return text.strip()
+            parts.append(_joint(previous, line, width=width, usual=usual))
+        parts.append(line.text)
+    return "".join(parts).strip()
 
 
 def _keeps_hyphen(text: str, following: str, *, words: frozenset[str]) -> bool:
     """Is the hyphen at a line end part of the word? Asked of the document's own words."""
-    cut = _WORD.findall(text[-80:-1].casefold())
+    cut = _WORD.findall(text[:-1].casefold())
     tail = _WORD.match(following.casefold())
     if not cut or not tail:
         return True

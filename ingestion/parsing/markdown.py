@@ -3,6 +3,7 @@
 `split_at_headings` loads LlamaIndex and so belongs to the long-lived parent, never to the parsing child.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +16,18 @@ from ingestion.parsing.text import read_text_bytes
 _FRONT_MATTER = re.compile(r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title\s*[:=]\s*(.+)$", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_FIRST_HEADING = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
+_FIRST_HEADING = re.compile(r"^#[^\S\n]++(.+)", re.MULTILINE)
 _SETEXT = re.compile(r"^(?![#>|\-*+ \t\d])([^\n|]{1,200})\n(=+|-{3,})[ \t]*$", re.MULTILINE)
 _HEADING_LINE = re.compile(r"#+\s(.*)")
+# What the node parser takes for a heading: any number of marks.
+_HEADING_LIKE = re.compile(r"^(#++)[^\S\n](.*)", re.MULTILINE)
 _MARKUP = re.compile(r"[*_`]+|!?\[([^\]\[]*)\]\([^()\s]*\)|<[^<>]{1,200}>")
 # Headings hold any character but this one, so that a path can be taken apart again.
 _PATH_SEPARATOR = "\x1f"
-# Every section is an object with metadata; a file of a million '# ' lines is no document.
-_MOST_SECTIONS = 50_000
+_MOST_LEVELS = 6
+_MOST_HEADING_CHARS = 200
+# Every section is an object that holds the path of its headings; a file of a million '# ' lines is no document.
+_MOST_HEADINGS = 10_000
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,41 @@ def split_at_headings(parsed: ParsedDocument) -> ParsedDocument:
 
 
 def _cut(section: Section) -> Iterator[Section]:
-    if section.text.count("\n#") > _MOST_SECTIONS:
-        yield section
-        return
     from llama_index.core.node_parser import MarkdownNodeParser
     from llama_index.core.schema import TextNode
 
+    class UnhashedNode(TextNode):
+        """Each part asks for the hash of the whole, which is computed anew and never read."""
+
+        @property
+        def hash(self) -> str:
+            return ""
+
     parser = MarkdownNodeParser(header_path_separator=_PATH_SEPARATOR, include_prev_next_rel=False)
-    for node in parser.get_nodes_from_node(TextNode(text=section.text)):
+    for node in parser.get_nodes_from_node(UnhashedNode(text=_with_bounded_headings(section.text))):
         text = node.get_content().strip()
         above = str(node.metadata.get("header_path", ""))
         if text:
             yield Section(text=text, page=section.page, heading=_heading(above, text=text))
+
+
+def _with_bounded_headings(text: str) -> str:
+    """At most six levels, 200 characters a heading and 10,000 headings; what is beyond loses its mark's place, no word.
+
+    The node parser takes any of them, and keeps with each section the path of all headings above.
+    """
+    numbers = itertools.count(1)
+
+    def bounded(match: re.Match[str]) -> str:
+        marks, words = match.groups()
+        if len(marks) > _MOST_LEVELS or next(numbers) > _MOST_HEADINGS:
+            # Not at the beginning of its line, it is text.
+            return " " + match.group()
+        if len(words) <= _MOST_HEADING_CHARS:
+            return match.group()
+        return f"{marks} {words[:_MOST_HEADING_CHARS]}\n {words[_MOST_HEADING_CHARS:]}"
+
+    return _HEADING_LIKE.sub(bounded, text)
 
 
 def _heading(above: str, *, text: str) -> str:

@@ -63,10 +63,12 @@ def person_change(user: User, *, is_admin: bool, is_active: bool, groups: Iterab
 
 
 def password_reset(user: User) -> NewPassword:
-    """Give a new password; every session of the person ends with the old one."""
+    """Give a new password; every session of the person ends with the old one, and every API key."""
     password = secrets.token_urlsafe(12)
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        user.api_keys.all().delete()
     return NewPassword(user=user, password=password)
 
 

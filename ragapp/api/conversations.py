@@ -35,7 +35,7 @@ def get_conversation(request: HttpRequest, conversation_id: Id) -> ConversationD
     conversation = conversation_get(conversation_id, owner=user)
     scope = scope_of(user)
     base_url = base_url_of(request)
-    messages = conversation.messages.prefetch_related("citations__document")
+    messages = conversation.messages.prefetch_related("citations__document", "readings__document")
     return ConversationDetailOut(
         **ConversationOut.of(conversation).model_dump(),
         messages=[MessageOut.of(message, scope=scope, base_url=base_url) for message in messages],

@@ -272,6 +272,9 @@ class AnswerOut(BaseModel):
     state: Literal["pending", "streaming", "finished", "stopped", "failed"]
     answer: str
     refused: Annotated[bool, Field(description="Your documents do not hold the answer.")]
+    withdrawn: Annotated[
+        bool, Field(description="A document behind it was deleted, or you may no longer read it: `answer` is empty.")
+    ]
     truncated: Annotated[bool, Field(description="The length limit cut the answer.")]
     error_code: str | None
     citations: list[CitationOut]
@@ -295,7 +298,8 @@ class MessageOut(BaseModel):
         is_answer = message.role == Role.ANSWER
         body = answer_body(message, scope=scope, base_url=base_url) if is_answer else None
         answer = AnswerOut.model_validate(body) if body else None
-        return cls(role=message.role, text=message.text, created_at=message.created_at, answer=answer)
+        text = answer.answer if answer else message.text
+        return cls(role=message.role, text=text, created_at=message.created_at, answer=answer)
 
 
 class ConversationOut(BaseModel):

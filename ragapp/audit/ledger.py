@@ -6,6 +6,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from ragapp.audit.models import Record
+from ragapp.connections import refresh_connection
 from ragapp.gateway.errors import LedgerUnavailableError
 from ragapp.gateway.ledger import GENESIS, ChainKey, Link
 
@@ -20,6 +21,7 @@ class SqlLedger:
 
     def append(self, *, kind: str, body: Mapping[str, object]) -> int:
         """Commit one entry. Raises LedgerUnavailableError."""
+        refresh_connection()
         try:
             for _ in range(_TRIES):
                 sequence = self._try_append(kind=kind, body=body)

@@ -4,7 +4,8 @@ ChatError
 ├── ConversationNotFoundError   conversation_not_found
 ├── AnswerNotFoundError         answer_not_found
 ├── QuestionEmptyError          question_empty
-└── QuestionTooLongError        question_too_long
+├── QuestionTooLongError        question_too_long
+└── TooManyQuestionsError       too_many_questions
 """
 
 
@@ -30,6 +31,12 @@ class QuestionEmptyError(ChatError):
     """Nothing was asked."""
 
     code = "question_empty"
+
+
+class TooManyQuestionsError(ChatError):
+    """As many answers are under way as one person may have."""
+
+    code = "too_many_questions"
 
 
 class QuestionTooLongError(ChatError):

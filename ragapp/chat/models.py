@@ -67,9 +67,33 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
 
+    def is_withdrawn_from(self, scope: AccessScope) -> bool:
+        """True where the text may hold what this reader may not read, or what was deleted.
+
+        A refusal has words of ours alone. Reads from `readings__document`, where it was prefetched.
+        """
+        return not self.refused and not all(reading.is_within(scope) for reading in self.readings.all())
+
     def citations_within(self, scope: AccessScope) -> "list[Citation]":
         """Those that this reader may see now. Reads from `citations__document`, where it was prefetched."""
         return [citation for citation in self.citations.all() if citation.is_within(scope)]
+
+
+class Reading(models.Model):
+    """A document of which the model was given passages for an answer. A deleted document leaves its row, empty."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="readings")
+    document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "document"], name="reading_once_per_document")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} read {self.document_id}"
+
+    def is_within(self, scope: AccessScope) -> bool:
+        """True where the document exists and this reader may read it."""
+        return self.document is not None and _is_readable(self.document, scope)
 
 
 class Citation(models.Model):
@@ -95,5 +119,8 @@ class Citation(models.Model):
 
     def is_within(self, scope: AccessScope) -> bool:
         """True where the source exists and may be read: a right taken away takes its quotes along."""
-        document = self.document
-        return document.state != DocumentState.DELETING and str(document.collection_id) in scope.collection_ids
+        return _is_readable(self.document, scope)
+
+
+def _is_readable(document: Document, scope: AccessScope) -> bool:
+    return document.state != DocumentState.DELETING and str(document.collection_id) in scope.collection_ids

@@ -13,12 +13,14 @@ def answer_body(message: Message, *, scope: AccessScope, base_url: str = "") -> 
     """An answer as JSON values, with the citations that this reader may see now.
 
     `timings` are seconds, `score` is 0..1, `page` counts from 1 or is None."""
+    withdrawn = message.is_withdrawn_from(scope)
     citations = message.citations_within(scope)
     return {
         "id": str(message.pk),
         "conversation_id": str(message.conversation_id),
         "state": message.state,
-        "answer": message.text,
+        "answer": "" if withdrawn else message.text,
+        "withdrawn": withdrawn,
         "refused": message.refused,
         "truncated": message.truncated,
         "error_code": message.error_code or None,

@@ -12,18 +12,21 @@ from django.utils import timezone
 from ingestion.models import Document, DocumentState
 from ingestion.selectors import uuid_or_none
 from ragapp.accounts.models import User
-from ragapp.answering.base import AnswerFinished, Source
+from ragapp.answering.base import AnswerFinished, Passages, Source
 from ragapp.chat.errors import (
     AnswerNotFoundError,
     ConversationNotFoundError,
     QuestionEmptyError,
     QuestionTooLongError,
+    TooManyQuestionsError,
 )
-from ragapp.chat.models import AnswerState, Citation, Conversation, Message, Role
+from ragapp.chat.models import AnswerState, Citation, Conversation, Message, Reading, Role
 from ragapp.chat.schema import route_body, usage_body
 
 QUESTION_LIMIT = 4_000
 TITLE_LIMIT = 80
+# The model serves one after the other: nobody may fill the line alone.
+ANSWERS_AT_ONCE = 3
 # Longer than any answer takes: a claim older than this belongs to a process that is gone.
 CLAIM_LIFETIME = timedelta(minutes=10)
 
@@ -55,7 +58,7 @@ def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
     """An answer with its conversation and citations. Raises AnswerNotFoundError."""
     key = uuid_or_none(answer_id)
     answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
-    related = answers.select_related("conversation").prefetch_related("citations__document")
+    related = answers.select_related("conversation").prefetch_related("citations__document", "readings__document")
     found = related.filter(pk=key).first() if key else None
     if found is None:
         raise AnswerNotFoundError(str(answer_id))
@@ -75,12 +78,17 @@ def question_of(answer: Message) -> Message:
 
 
 def turn_start(*, user: User, question: str, conversation: Conversation | None = None) -> Turn:
-    """Save a question and its pending answer. Raises QuestionEmptyError or QuestionTooLongError."""
+    """Save a question and its pending answer.
+
+    Raises QuestionEmptyError, QuestionTooLongError or TooManyQuestionsError.
+    """
     text = question.replace("\x00", "").strip()
     if not text:
         raise QuestionEmptyError
     if len(text) > QUESTION_LIMIT:
         raise QuestionTooLongError(f"{len(text)} characters")
+    if _under_way(user) >= ANSWERS_AT_ONCE:
+        raise TooManyQuestionsError
     with transaction.atomic():
         if conversation is None:
             conversation = Conversation.objects.create(owner=user, title=_title(text))
@@ -124,6 +132,25 @@ def answers_expire(*, older_than: timedelta = CLAIM_LIFETIME) -> int:
 def answers_interrupt() -> int:
     """For a server that has just started and is alone: whoever wrote an answer is gone."""
     return answers_expire(older_than=timedelta(0))
+
+
+def answer_reads(answer_id: UUID, passages: Passages) -> None:
+    """Note what the model is about to be given, before its first word: the answer's text goes with its sources."""
+    documents = {UUID(passage.document_id) for passage in passages}
+    if not documents:
+        return
+    with transaction.atomic():
+        alive = Document.objects.filter(pk__in=documents).values_list("pk", flat=True)
+        Reading.objects.bulk_create([Reading(message_id=answer_id, document_id=key) for key in alive])
+        conversation_id = Message.objects.values_list("conversation_id", flat=True).get(pk=answer_id)
+        raise_label(conversation_id, max(passage.label for passage in passages))
+
+
+def answers_forget() -> int:
+    """Blank the words of answers whose sources were deleted: deleted means gone, also from what was written."""
+    gone = Q(document__isnull=True) | Q(document__state=DocumentState.DELETING)
+    answers = Reading.objects.filter(gone).values("message_id")
+    return Message.objects.filter(pk__in=answers, refused=False).exclude(text="").update(text="")
 
 
 def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:
@@ -192,6 +219,14 @@ def _citation(answer: Message, source: Source, *, nearest: bool) -> Citation:
         quote=source.quote,
         score=passage.score,
     )
+
+
+def _under_way(user: User) -> int:
+    return Message.objects.filter(
+        conversation__owner=user,
+        state__in=(AnswerState.PENDING, AnswerState.STREAMING),
+        created_at__gt=timezone.now() - CLAIM_LIFETIME,
+    ).count()
 
 
 def _title(text: str) -> str:

@@ -13,14 +13,14 @@ from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 
 from ingestion.access import AccessScope
 from ragapp.accounts.models import User
 from ragapp.answering.answerer import Answerer
-from ragapp.answering.base import AnswerEvent, AnswerFailed, AnswerFinished, TextDelta
+from ragapp.answering.base import AnswerEvent, AnswerFailed, AnswerFinished, SourcesFound, TextDelta
 from ragapp.chat import services
 from ragapp.chat.models import AnswerState, Message
+from ragapp.connections import refresh_connection
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,8 @@ async def answer_events(
     """
     answer = await sync_to_async(services.answer_get)(answer_id, owner=owner)
     question = await sync_to_async(services.question_of)(answer)
-    # Nothing is awaited between claim and start: a second reader of this process finds the generation.
-    if await sync_to_async(services.answer_claim)(answer.pk):
-        _start(answer.pk, answerer.answer(question.text, scope=scope))
+    # Shielded: a reader who leaves between the two must not leave a claim without a generation.
+    await asyncio.shield(_claim_and_start(answer.pk, answerer.answer(question.text, scope=scope)))
     generation = await _found(answer.pk)
     if generation is None:
         return
@@ -72,7 +71,8 @@ class _Generation:
         self._over = False
         self._news = asyncio.Condition()
         self._readers = 0
-        self._abandoned: asyncio.TimerHandle | None = None
+        # Whoever started it may be gone already.
+        self._abandoned: asyncio.TimerHandle | None = self.loop.call_later(RELOAD_GRACE_S, self.stop.set)
 
     async def tell(self, event: AnswerEvent) -> None:
         """Add an event."""
@@ -116,6 +116,12 @@ class _Generation:
 _running: dict[UUID, _Generation] = {}
 
 
+async def _claim_and_start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None]) -> None:
+    # Nothing is awaited between claim and start: a second reader of this process finds the generation.
+    if await sync_to_async(services.answer_claim)(answer_id):
+        _start(answer_id, events)
+
+
 def _start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None]) -> None:
     generation = _running[answer_id] = _Generation()
     generation.task = asyncio.create_task(_generate(answer_id, events, generation))
@@ -127,7 +133,9 @@ async def _generate(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], 
     try:
         async with aclosing(_until(generation.stop, events)) as following:
             async for event in following:
-                if isinstance(event, TextDelta):
+                if isinstance(event, SourcesFound):
+                    await _in_database(services.answer_reads)(answer_id, event.passages)
+                elif isinstance(event, TextDelta):
                     text.append(event.text)
                 elif isinstance(event, AnswerFinished | AnswerFailed):
                     await _store(answer_id, event)
@@ -177,11 +185,11 @@ def _in_database(function: Callable[P, T]) -> Callable[P, "asyncio.Future[T]"]:
     """For a task that outlives its request: nobody else closes its connection."""
 
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        close_old_connections()
+        refresh_connection()
         try:
             return function(*args, **kwargs)
         finally:
-            close_old_connections()
+            refresh_connection()
 
     def scheduled(*args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
         return asyncio.ensure_future(sync_to_async(call)(*args, **kwargs))
@@ -198,5 +206,4 @@ async def _found(answer_id: UUID) -> _Generation | None:
 
 
 def _is_streaming(answer_id: UUID) -> bool:
-    services.answers_expire()
     return Message.objects.filter(pk=answer_id, state=AnswerState.STREAMING).exists()

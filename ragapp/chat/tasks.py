@@ -6,6 +6,7 @@ from ragapp.chat import services
 
 
 @shared_task
-def expire_answers() -> None:
-    """Fail the answers whose process is gone."""
+def tend_answers() -> None:
+    """Fail the answers whose process is gone, and blank those whose sources were deleted."""
     services.answers_expire()
+    services.answers_forget()

@@ -39,6 +39,7 @@ class AnswerArticle:
     sources: tuple[SourceCard, ...]
     nearest: tuple[SourceCard, ...]
     removed: tuple[int, ...]
+    withdrawn: bool
     error: ErrorEntry | None
 
     @property
@@ -54,19 +55,20 @@ class AnswerArticle:
 
 def article_of(message: Message, *, question: str, scope: AccessScope) -> AnswerArticle:
     """An answer for a reader with this scope. Expects `citations__document` to be prefetched."""
+    withdrawn = message.is_withdrawn_from(scope)
+    text = "" if withdrawn else message.text
     readable = message.citations_within(scope)
     cards = tuple(_card(citation) for citation in readable if not citation.nearest)
     finished = message.state == AnswerState.FINISHED
-    cited = markers_of(message.text) if finished and not message.refused else set()
+    cited = markers_of(text) if finished and not message.refused else set()
     return AnswerArticle(
         message=message,
         question=question,
-        html=render_answer(
-            message.text, links={card.n: card.url for card in cards}, settled=finished and not message.refused
-        ),
+        html=render_answer(text, links={card.n: card.url for card in cards}, settled=finished and not message.refused),
         sources=cards,
         nearest=tuple(_card(citation) for citation in readable if citation.nearest),
         removed=tuple(sorted(cited - {card.n for card in cards})),
+        withdrawn=withdrawn,
         error=entry_for(message.error_code) if message.state == AnswerState.FAILED else None,
     )
 

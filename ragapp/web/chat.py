@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from ingestion.selectors import collections_visible_to
 from ragapp.bootstrap import SAMPLE_COLLECTION
-from ragapp.chat.errors import QuestionEmptyError, QuestionTooLongError
+from ragapp.chat.errors import QuestionEmptyError, QuestionTooLongError, TooManyQuestionsError
 from ragapp.chat.models import Conversation, Role
 from ragapp.chat.services import (
     QUESTION_LIMIT,
@@ -55,7 +55,7 @@ def ask(request: HttpRequest) -> HttpResponseBase:
     found = _own(request, given) if given else None
     try:
         turn = turn_start(user=person(request), question=request.POST.get("question", ""), conversation=found)
-    except (QuestionEmptyError, QuestionTooLongError) as exc:
+    except (QuestionEmptyError, QuestionTooLongError, TooManyQuestionsError) as exc:
         return _refused(request, exc.code, conversation=found)
     page = reverse("web:conversation", args=[turn.conversation.pk])
     if not is_fragment(request):
@@ -108,7 +108,7 @@ def _page_context(
 def _thread(request: HttpRequest, conversation: Conversation) -> list[AnswerArticle]:
     scope = scope_of(request)
     thread, question = [], ""
-    for message in conversation.messages.prefetch_related("citations__document"):
+    for message in conversation.messages.prefetch_related("citations__document", "readings__document"):
         if message.role == Role.QUESTION:
             question = message.text
         else:

@@ -17,17 +17,22 @@ from ragapp.uploads import MULTIPART_OVERHEAD_BYTES, SMALL_BODY_BYTES, BodyLimit
 MEGABYTE = 1024 * 1024
 FORM = b"multipart/form-data; boundary=x"
 JSON = b"application/json"
+UPLOAD = "/api/v1/collections/1/documents"
 
 
 class Connection:
     """A client that sends `blocks` blocks of a megabyte and then waits, and what it was told."""
 
-    def __init__(self, blocks: int, *, content_type: bytes, length: int | None = None, path: str = "/api/v1/x") -> None:
+    def __init__(
+        self, blocks: int, *, content_type: bytes, length: int | None = None, path: str = UPLOAD, known: bool = True
+    ) -> None:
         self._left = blocks
         self._block = b"x" * MEGABYTE
         self.taken = 0
         self.sent: list[dict[str, Any]] = []
         headers = [(b"content-type", content_type)]
+        if known:
+            headers.append((b"authorization", b"Bearer rag_x"))
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         self.scope = {"type": "http", "path": path, "headers": headers}
@@ -105,6 +110,45 @@ async def test_a_body_under_the_limit_passes_unchanged() -> None:
     assert (connection.status, reader.read) == (200, 10 * MEGABYTE)
 
 
+@pytest.mark.parametrize(("path", "known"), [("/healthz", True), ("/api/v1/ask", True), (UPLOAD, False)])
+async def test_only_where_files_go_and_from_who_seems_known_is_the_limit_large(path: str, known: bool) -> None:
+    connection = Connection(5, content_type=FORM, path=path, known=known)
+    reader = await served(connection)
+    assert (connection.status, reader.read) == (413, SMALL_BODY_BYTES)
+
+
+async def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "BODY_SILENCE_S", 0.05)
+    connection = Connection(1, content_type=FORM)
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(10):
+        await BodyLimit(Reader(), max_upload_bytes=MEGABYTE)(connection.scope, never, connection.send)
+    assert connection.status == 408
+
+
+async def test_waiting_for_the_client_to_leave_takes_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "BODY_SILENCE_S", 0.05)
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+    left = []
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await asyncio.sleep(0.2)
+        return {"type": "http.disconnect"}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        left.append((await receive())["type"])
+
+    connection = Connection(0, content_type=FORM)
+    await BodyLimit(application, max_upload_bytes=MEGABYTE)(connection.scope, receive, connection.send)
+    assert left == ["http.disconnect"]
+
+
 async def test_what_is_no_form_has_a_small_limit() -> None:
     connection = Connection(5, content_type=JSON)
     reader = await served(connection)
@@ -112,7 +156,9 @@ async def test_what_is_no_form_has_a_small_limit() -> None:
     assert reader.read == SMALL_BODY_BYTES
 
 
-@pytest.mark.parametrize(("path", "content_type"), [("/api/v1/x", b"application/json"), ("/documents", b"text/plain")])
+@pytest.mark.parametrize(
+    ("path", "content_type"), [(UPLOAD, b"application/json"), ("/documents/upload", b"text/plain")]
+)
 async def test_the_refusal_suits_who_asks(path: str, content_type: bytes) -> None:
     connection = Connection(0, content_type=FORM, length=200 * MEGABYTE, path=path)
     await served(connection)

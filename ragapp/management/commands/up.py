@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import resource
 import socket
 import sys
 from typing import Any
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ragapp import bootstrap, embedded, wiring
 
 GRACE_S = 3
+MAX_CONNECTIONS = 1_000
 
 
 class Command(BaseCommand):
@@ -27,6 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0'} else host}:{port}"  # noqa: S104
+        _raise_file_limit()
         with _listening(host, port) as listener:
             if not wiring.config().is_embedded:
                 _Server(self, url).run(sockets=[listener])
@@ -61,6 +64,7 @@ class _Server(uvicorn.Server):
     """Says where it is once it listens."""
 
     def __init__(self, command: Command, url: str) -> None:
+        proxies = wiring.config().trusted_proxies
         super().__init__(
             uvicorn.Config(
                 "ragapp.asgi:application",
@@ -68,6 +72,10 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 timeout_graceful_shutdown=GRACE_S,
                 server_header=False,
+                # By default uvicorn believes loopback's X-Forwarded-For: anyone's, behind a proxy that passes it on.
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
+                limit_concurrency=MAX_CONNECTIONS,
             )
         )
         self._command = command
@@ -79,6 +87,13 @@ class _Server(uvicorn.Server):
         write(f"\n  ragapp is running at {self._url}\n")
         write("  Ctrl-C stops it.\n")
         self._command.stdout.flush()
+
+
+def _raise_file_limit() -> None:
+    """Connections, uploads and the database share the descriptors; the usual soft limit of 1,024 is soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from ragapp.chat.errors import (
     ConversationNotFoundError,
     QuestionEmptyError,
     QuestionTooLongError,
+    TooManyQuestionsError,
 )
 from ragapp.chat.models import AnswerState, Citation, Message
 from ragapp.chat.schema import answer_body
@@ -101,6 +102,15 @@ def test_a_question_of_a_novels_length_is_refused(user: User) -> None:
         services.turn_start(user=user, question="x" * 4_001)
 
 
+def test_nobody_fills_the_line_alone(user: User) -> None:
+    turns = [services.turn_start(user=user, question="One?") for _ in range(services.ANSWERS_AT_ONCE)]
+    with pytest.raises(TooManyQuestionsError):
+        services.turn_start(user=user, question="One more?")
+    services.turn_start(user=User.objects.create_user("bob"), question="Mine?")
+    Message.objects.filter(pk=turns[0].answer.pk).update(state=AnswerState.FINISHED)
+    services.turn_start(user=user, question="Now?")
+
+
 def test_another_persons_conversation_and_answer_are_not_found(user: User) -> None:
     turn = services.turn_start(user=User.objects.create_user("bob"), question="Mine?")
     with pytest.raises(ConversationNotFoundError):
@@ -151,6 +161,42 @@ def test_a_right_taken_away_takes_its_quotes_along(user: User, chunk: Chunk) -> 
     services.answer_finish(turn.answer.pk, finished(chunk))
     body = answer_body(services.answer_get(turn.answer.pk, owner=user), scope=AccessScope(frozenset()))
     assert (body["citations"], body["nearest"]) == ([], [])
+
+
+def read_answer(user: User, chunk: Chunk) -> Message:
+    turn = services.turn_start(user=user, question="One?")
+    services.answer_claim(turn.answer.pk)
+    answer = finished(chunk)
+    services.answer_reads(turn.answer.pk, [source.passage for source in answer.sources])
+    services.answer_finish(turn.answer.pk, answer)
+    return services.answer_get(turn.answer.pk, owner=user)
+
+
+def test_a_right_taken_away_takes_the_words_along(user: User, chunk: Chunk) -> None:
+    answer = read_answer(user, chunk)
+    may = answer_body(answer, scope=AccessScope(frozenset({str(chunk.document.collection_id)})))
+    may_not = answer_body(answer, scope=AccessScope(frozenset()))
+    assert (may["answer"], may["withdrawn"]) == ("25 days. [1]", False)
+    assert (may_not["answer"], may_not["withdrawn"]) == ("", True)
+
+
+def test_the_words_of_an_answer_go_with_its_deleted_document(user: User, chunk: Chunk) -> None:
+    answer, scope = read_answer(user, chunk), AccessScope(frozenset({str(chunk.document.collection_id)}))
+    Document.objects.filter(pk=chunk.document_id).update(state=DocumentState.DELETING)
+    assert answer_body(services.answer_get(answer.pk, owner=user), scope=scope)["withdrawn"]
+    chunk.document.delete()
+    assert answer_body(services.answer_get(answer.pk, owner=user), scope=scope)["withdrawn"]
+    assert services.answers_forget() == 1
+    assert Message.objects.get(pk=answer.pk).text == ""
+
+
+def test_a_stopped_answer_is_tied_to_what_the_model_was_given(user: User, chunk: Chunk) -> None:
+    turn = services.turn_start(user=user, question="One?")
+    services.answer_claim(turn.answer.pk)
+    services.answer_reads(turn.answer.pk, [source.passage for source in finished(chunk).sources])
+    services.answer_stop(turn.answer.pk, text="25 da")
+    body = answer_body(services.answer_get(turn.answer.pk, owner=user), scope=AccessScope(frozenset()))
+    assert (body["answer"], body["withdrawn"]) == ("", True)
 
 
 def test_an_answer_raises_its_conversations_label_and_nothing_lowers_it(user: User, chunk: Chunk) -> None:

@@ -141,7 +141,7 @@ async def test_a_reader_who_comes_back_sees_the_same_answer_grow(user: User, tur
 
 @pytest.fixture
 def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "RELOAD_GRACE_S", 0.0)
+    monkeypatch.setattr(streaming, "RELOAD_GRACE_S", 0.1)
 
 
 async def settled(turn: services.Turn) -> Message:

@@ -63,7 +63,9 @@ def test_a_new_password_ends_the_old_one(world: World) -> None:
     url = reverse("web:person_password", args=[world.reader.pk])
     admin = browser_of(world.admin)
     assert "Give a new password?" in admin.get(url).content.decode()
+    key = api_key_issue(world.reader, name="ci").secret
     password = secret_in(admin.post(url).content.decode())
+    assert user_of_api_key(key) is None
     assert not Client().login(username="rae", password="correct horse battery")
     assert Client().login(username="rae", password=password)
 

@@ -1,5 +1,6 @@
 """Signing in tells nothing about who exists, and guessing is slowed down."""
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -31,6 +32,17 @@ def test_the_sixth_guess_within_a_minute_is_not_even_tried(world: World) -> None
     assert [attempt(client, "rae", "wrong") for _ in range(5)] == [422] * 5
     assert attempt(client, "rae", "correct horse battery") == 429
     assert "Wait a minute" in client.post(SIGN_IN, {"username": "rae", "password": "x"}).content.decode()
+
+
+@pytest.mark.parametrize("spelling", [" rae", "rae  ", "RAE", "\uff52\uff41\uff45"])
+def test_another_spelling_of_the_name_is_no_way_round_the_count(world: World, spelling: str) -> None:
+    for _ in range(5):
+        attempt(Client(), "rae", "wrong")
+    assert attempt(Client(), spelling, "correct horse battery") == 429
+
+
+def test_one_address_cannot_try_many_names(world: World) -> None:
+    assert [attempt(Client(), f"name{n}", "wrong") for n in range(21)] == [422] * 20 + [429]
 
 
 def test_failures_of_one_address_do_not_lock_another_out(world: World) -> None:
