@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from contextlib import suppress
 
 from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
@@ -41,9 +42,12 @@ class SignIn(LoginView):
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Forget the attempts of this name from here."""
+        """Forget the attempts of this name from here, and that this one was made: many may share an address."""
         name, address = _counted_name(self.request), self.request.META.get("REMOTE_ADDR", "")
         cache.delete(_key(f"{name}|{address}"))
+        for who in (f"|{address}", f"{name}|"):
+            with suppress(ValueError):  # the minute is over
+                cache.decr(_key(who))
         return super().form_valid(form)
 
 

@@ -45,6 +45,10 @@ def test_one_address_cannot_try_many_names(world: World) -> None:
     assert [attempt(Client(), f"name{n}", "wrong") for n in range(21)] == [422] * 20 + [429]
 
 
+def test_those_who_know_their_password_may_share_an_address(world: World) -> None:
+    assert {attempt(Client(), "rae", "correct horse battery") for _ in range(25)} == {302}
+
+
 def test_failures_of_one_address_do_not_lock_another_out(world: World) -> None:
     for _ in range(6):
         attempt(Client(), "rae", "wrong")
