@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+# A PDF may change its page or its heading at every line, and each section is an object and at least one passage.
+MOST_SECTIONS = 50_000
+
 
 @dataclass(frozen=True)
 class Section:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.errors import DamagedDocumentError, NoTextError, ParseError, ParseMemoryError, TooMuchTextError
-from ingestion.parsing.base import ParsedDocument, Parser
+from ingestion.parsing.base import MOST_SECTIONS, ParsedDocument, Parser
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
@@ -103,6 +103,8 @@ def _parsed(path: Path, *, parser: str, max_chars: int) -> ParsedDocument:
     parsed = reader.parse(path)
     if sum(len(section.text) for section in parsed.sections) > max_chars:
         raise TooMuchTextError(f"more than {max_chars} characters")
+    if len(parsed.sections) > MOST_SECTIONS or sum(len(section.heading) for section in parsed.sections) > max_chars:
+        raise TooMuchTextError("too many sections or too much in their headings")
     if not any(char.isalnum() for section in parsed.sections for char in section.text):
         raise NoTextError("no text was found")
     return parsed

@@ -6,13 +6,16 @@ Takes the child's answer for data, never for code, and gives a ParsedDocument or
 import json
 import math
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from ingestion.config import IngestionConfig
 from ingestion.errors import (
@@ -22,7 +25,7 @@ from ingestion.errors import (
     ParseTimeoutError,
     TooMuchTextError,
 )
-from ingestion.parsing.base import ParsedDocument, Section
+from ingestion.parsing.base import MOST_SECTIONS, ParsedDocument, Section
 from ingestion.parsing.markdown import split_at_headings
 from ingestion.parsing.registry import MARKDOWN_GIVING, PARSERS
 from ingestion.parsing.sniff import sniff
@@ -32,6 +35,9 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _BYTES_A_CHAR = 6
 _ANSWER_OVERHEAD_BYTES = 4 * 1024 * 1024
 _LOG_BYTES = 2000
+# Quotes, commas, brackets and a page number.
+_STRUCTURE_BYTES_A_SECTION = 24
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
 def parse_file(
@@ -52,7 +58,23 @@ def parse_file(
     return parsed
 
 
-def _run(path: Path, *, parser: str, folder: Path, config: IngestionConfig) -> dict[str, Any]:
+class _Failure(BaseModel):
+    code: str
+    message: str
+
+
+class _Document(BaseModel):
+    sections: list[tuple[str, int | None, str]]
+    pages: int | None
+    title: str
+
+
+class _Answer(BaseModel):
+    error: _Failure | None = None
+    document: _Document | None = None
+
+
+def _run(path: Path, *, parser: str, folder: Path, config: IngestionConfig) -> _Answer:
     out, log = folder / "answer.json", folder / "log"
     limit = _output_limit(config)
     with log.open("wb") as errors:
@@ -76,11 +98,9 @@ def _run(path: Path, *, parser: str, folder: Path, config: IngestionConfig) -> d
             start_new_session=True,
         )
     _await(child, timeout_s=config.parse_timeout_s)
-    if child.returncode != 0 or not out.exists():
+    if child.returncode != 0:
         raise ParserCrashedError(f"exit status {child.returncode}: {_tail(log)}")
-    if out.stat().st_size > limit:
-        raise TooMuchTextError("the parser's answer is too large")
-    return _loaded(out)
+    return _loaded(_read(out, limit=limit))
 
 
 def _await(child: subprocess.Popen[bytes], *, timeout_s: float) -> None:
@@ -133,23 +153,43 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _tail(log: Path) -> str:
-    return log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace").strip()
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        return file.read(_LOG_BYTES).decode("utf-8", errors="replace").strip()
 
 
-def _loaded(out: Path) -> dict[str, Any]:
+def _read(out: Path, *, limit: int) -> bytes:
+    """The child may have left anything there: a link, a pipe that nobody writes to, a file without end."""
     try:
-        answer: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    except ValueError as exc:
-        raise ParserCrashedError("the answer was cut off") from exc
-    return answer
+        with os.fdopen(os.open(out, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ParserCrashedError("the answer is no file")
+            data = file.read(limit + 1)
+    except OSError as exc:
+        raise ParserCrashedError("there is no answer") from exc
+    if len(data) > limit:
+        raise TooMuchTextError("the parser's answer is too large")
+    return data
 
 
-def _document(answer: dict[str, Any]) -> ParsedDocument:
-    if "error" in answer:
-        raise _errors().get(answer["error"]["code"], ParseError)(answer["error"]["message"])
-    found = answer["document"]
-    sections = tuple(Section(text=text, page=page, heading=heading) for text, page, heading in found["sections"])
-    return ParsedDocument(sections=sections, pages=found["pages"], title=found["title"])
+def _loaded(data: bytes) -> _Answer:
+    # A number or a bracket takes a byte, and as an object dozens: what is not inside strings is counted before.
+    if len(_STRINGS.sub(b"", data)) > MOST_SECTIONS * _STRUCTURE_BYTES_A_SECTION:
+        raise TooMuchTextError("the parser's answer has too many parts")
+    try:
+        return _Answer.model_validate_json(data, strict=True)
+    except ValidationError as exc:
+        raise ParserCrashedError("the answer was cut off or has another shape") from exc
+
+
+def _document(answer: _Answer) -> ParsedDocument:
+    if answer.error is not None:
+        raise _errors().get(answer.error.code, ParseError)(answer.error.message)
+    if answer.document is None:
+        raise ParserCrashedError("the answer is empty")
+    found = answer.document
+    sections = tuple(Section(text=text, page=page, heading=heading) for text, page, heading in found.sections)
+    return ParsedDocument(sections=sections, pages=found.pages, title=found.title)
 
 
 def _errors() -> dict[str, type[ParseError]]:

@@ -1,14 +1,20 @@
 """Chunks fit the model, keep their place, and are whole."""
 
 import hashlib
+import os
 import random
 import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from ingestion.chunking import ChunkText, chunk, chunk_id, document_text
 from ingestion.parsing.base import ParsedDocument, Section
 
+ROOT = Path(__file__).parents[2]
 RUN = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(1500))
 
 
@@ -89,6 +95,50 @@ def test_a_run_without_spaces_is_cut_though_the_tokenizer_calls_it_one_word() ->
 )
 def test_odd_texts_are_chunked_in_bounded_pieces(text: str) -> None:
     assert all(0 < len(each.text) <= 40 * 12 for each in cut(Section(text)))
+
+
+def test_marks_are_not_taken_off_a_sentence_one_by_one() -> None:
+    asked: list[str] = []
+
+    def characters(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    chunk(ParsedDocument(sections=(Section("!" * 20_000),)), tokens=160, overlap=24, count_tokens=characters)
+    assert len(asked) < 1000
+
+
+def test_nothing_is_looked_up_or_fetched_wherever_data_of_nltk_and_tiktoken_should_be(tmp_path: Path) -> None:
+    program = """
+        import sys
+
+        reached = []
+        sys.addaudithook(
+            lambda event, _: reached.append(event) if event.startswith(("socket.", "urllib.", "subprocess.")) else None
+        )
+        from ingestion.chunking import chunk
+        from ingestion.parsing.base import ParsedDocument, Section
+        from ingestion.parsing.markdown import split_at_headings
+
+        import tiktoken
+
+        parsed = split_at_headings(ParsedDocument((Section("# A\\n" + "Words of one sentence. " * 50),)))
+        chunks = chunk(parsed, tokens=40, overlap=8, count_tokens=lambda text: len(text.split()))
+        # urllib3 binds a socket to this machine's own address, to learn whether it has IPv6.
+        asked = [event for event in reached if event not in {"socket.__new__", "socket.bind"}]
+        print(len(chunks), chunks[0].text.endswith("sentence."), sorted(set(asked)))
+    """
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    environment = {
+        **{"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        **dict.fromkeys(("NLTK_DATA", "TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"), str(empty)),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout.split(" ", 1)[1:], ran.stderr) == (["True []\n"], "")
+    assert list(empty.iterdir()) == []
 
 
 @pytest.mark.parametrize("seed", range(30))

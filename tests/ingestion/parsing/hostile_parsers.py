@@ -61,6 +61,59 @@ class Flood(_Hostile):
         return "word " * self.max_chars
 
 
+class Many(_Hostile):
+    """Answers with more sections than may be."""
+
+    def parse(self, path: Path) -> ParsedDocument:
+        return ParsedDocument(sections=tuple(Section("x") for _ in range(50_001)))
+
+
+class _Leaving(_Hostile):
+    """Answers by itself, past the child."""
+
+    def parse(self, path: Path) -> ParsedDocument:
+        self.leave(Path.cwd() / "answer.json")
+        os._exit(0)
+
+    def leave(self, out: Path) -> None:
+        raise NotImplementedError
+
+
+class Nested(_Leaving):
+    """An answer too deep to be read."""
+
+    def leave(self, out: Path) -> None:
+        out.write_text("[" * 200_000)
+
+
+class Objects(_Leaving):
+    """An answer of two million objects."""
+
+    def leave(self, out: Path) -> None:
+        out.write_text("[" + "{}," * 2_000_000 + "{}]")
+
+
+class OtherShape(_Leaving):
+    """An answer that is none."""
+
+    def leave(self, out: Path) -> None:
+        out.write_text('{"document": {"sections": [["x", "1", 2]], "pages": [], "title": null}}')
+
+
+class Pipe(_Leaving):
+    """A pipe to which nobody writes."""
+
+    def leave(self, out: Path) -> None:
+        os.mkfifo(out)
+
+
+class Silent(_Leaving):
+    """No answer."""
+
+    def leave(self, out: Path) -> None:
+        return
+
+
 class Connecting(_Hostile):
     """Opens a socket."""
 

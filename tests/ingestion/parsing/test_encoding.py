@@ -45,6 +45,15 @@ def test_bytes_that_contradict_their_mark_are_damaged() -> None:
         decode(b"\xff\xfe" + b"\x00\xd8" * 50)
 
 
+@pytest.mark.parametrize("declared", ["punycode", "idna", "utf-7"])
+def test_encodings_of_no_document_are_not_believed(declared: str) -> None:
+    assert decode("na\u00efve +AGE-".encode("latin-1"), declared=declared) == "na\u00efve +AGE-"
+
+
+def test_a_line_of_a_million_blanks_is_cleaned_in_linear_time() -> None:
+    assert clean(" " * 1_000_000 + "x" + "\t " * 500_000) == " " * 1_000_000 + "x"
+
+
 def test_unknown_declaration_is_ignored() -> None:
     assert decode("naïve".encode("latin-1"), declared="no-such-encoding") == "naïve"
 

@@ -45,6 +45,12 @@ def run(name: str, document: Path, config: IngestionConfig) -> ParsedDocument:
         ("Crash", ParserCrashedError, "-6"),
         ("Deep", DamagedDocumentError, "nested"),
         ("Flood", TooMuchTextError, "characters"),
+        ("Many", TooMuchTextError, "sections"),
+        ("Nested", ParserCrashedError, "cut off"),
+        ("Objects", TooMuchTextError, "parts"),
+        ("OtherShape", ParserCrashedError, "shape"),
+        ("Pipe", ParserCrashedError, "no file"),
+        ("Silent", ParserCrashedError, "no answer"),
         ("Connecting", DamagedDocumentError, "may not: socket"),
         ("Spawning", DamagedDocumentError, "may not: subprocess"),
         ("Writing", DamagedDocumentError, "may not write"),
@@ -54,7 +60,7 @@ def run(name: str, document: Path, config: IngestionConfig) -> ParsedDocument:
 def test_misbehaviour_has_its_own_error(
     parser: str, error: type[ParseError], words: str, document: Path, config: IngestionConfig
 ) -> None:
-    small = config.model_copy(update={"parse_memory_bytes": 512 * 1024 * 1024, "max_text_chars": 10_000})
+    small = config.model_copy(update={"parse_memory_bytes": 512 * 1024 * 1024, "max_text_chars": 400_000})
     with pytest.raises(error, match=words):
         run(parser, document, small)
     assert [path.name for path in document.parent.iterdir()] == ["words.txt"]

@@ -47,6 +47,24 @@ def test_type_follows_content_and_name_breaks_ties(tmp_path: Path, name: str, co
     assert sniff(written(tmp_path, content), name=name) == expected
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"<!-- note -->\n" * 1000 + b"hello\n", TEXT),
+        (b"<!-- note -->\n" * 1000 + b"<html>hello", HTML),
+        (b"<!--" * 4000, TEXT),
+        (b" " * 16_000 + b"<!-- x -->" + b" " * 300, TEXT),
+    ],
+)
+def test_comments_are_read_in_one_way_only(tmp_path: Path, content: bytes, expected: str) -> None:
+    assert sniff(written(tmp_path, content), name="notes.txt") == expected
+
+
+def test_word_document_is_known_though_its_part_lies_across_blocks(tmp_path: Path) -> None:
+    content = b"PK\x03\x04" + b"." * (1024 * 1024 - 10) + b"word/document.xml"
+    assert sniff(written(tmp_path, content), name="a.docx") == DOCX
+
+
 def test_word_document_is_known_without_its_name(tmp_path: Path) -> None:
     assert sniff(files.word(tmp_path / "file"), name="file.bin") == DOCX
 
