@@ -135,9 +135,7 @@ def test_the_skip_link_is_the_first_stop(page: Page) -> None:
 
 def test_a_conversation_is_renamed_and_deleted_in_dialogs(page: Page) -> None:
     page.goto("/")
-    ask(page, "Which bird is the works' emblem?")
-    page.locator("#stop").click()
-    settled(page.locator("article.answer"))
+    settled(ask(page, "Which bird is the works' emblem?"))
     page.get_by_role("link", name="Rename conversation").click()
     page.locator("dialog").get_by_label("Title").fill("<b>Emblem</b>")
     page.locator("dialog").get_by_role("button", name="Rename").click()
