@@ -1,5 +1,6 @@
 """Fetch the configured models' weights, where they are not on disk yet."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,6 +14,8 @@ class Command(BaseCommand):
     help = "Fetch and verify the weights of the configured models."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Weights are public, and a container's user reads those that were fetched here.
+        os.umask(0o022)
         config = wiring.config()
         wanted = [config.embedding_model] if not config.embedding_url else []
         wanted += [config.chat_model] if not config.chat_url else []
