@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import replace
 
 from ingestion.access import AccessScope
 from ingestion.errors import IngestionError
@@ -85,8 +84,9 @@ class Answerer:
                             text.append(delta.text)
                             yield TextDelta(delta.text)
         timings["total"] = time.perf_counter() - started
-        finished = _finished("".join(text), found.passages, decision=decision, usage=usage, timings=timings)
-        yield replace(finished, truncated=truncated)
+        yield _finished(
+            "".join(text), found.passages, truncated=truncated, decision=decision, usage=usage, timings=timings
+        )
 
     def _request(self, question: str, found: Retrieval, *, scope: AccessScope) -> ChatRequest:
         return ChatRequest(
@@ -100,6 +100,7 @@ def _finished(
     raw: str,
     passages: tuple[Passage, ...],
     *,
+    truncated: bool,
     decision: Decision,
     usage: Usage,
     timings: dict[str, float],
@@ -112,7 +113,7 @@ def _finished(
         sources=cited.sources,
         nearest=_nearest(passages) if refused else (),
         refused=refused,
-        truncated=False,
+        truncated=truncated,
         decision=decision,
         usage=usage,
         timings=timings,

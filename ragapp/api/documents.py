@@ -1,9 +1,5 @@
 """Documents: upload, watch, retry, delete, and the original back."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -17,10 +13,10 @@ from ragapp.api.auth import caller_of, require_admin
 from ragapp.api.errors import ErrorDetail, InvalidRequestError, documented
 from ragapp.api.schemas import DocumentOut, DocumentPaging, DocumentsPage, Id, OptionalLabel, label_of
 from ragapp.api.scopes import scope_of
+from ragapp.originals import BLOCK_BYTES, blocks_of_original
 
 router = Router(tags=["documents"])
 
-_BLOCK_BYTES = 256 * 1024
 _UPLOAD = documented(
     {202: DocumentOut, 200: DocumentOut},
     "not_allowed",
@@ -60,7 +56,7 @@ def upload_document(
     submission = document_submit(
         collection=collection,
         name=file.name or "",
-        content=file.chunks(_BLOCK_BYTES),
+        content=file.chunks(BLOCK_BYTES),
         uploaded_by=user,
         label=label_of(label) if label else None,
     )
@@ -119,21 +115,11 @@ def get_original(request: HttpRequest, document_id: Id) -> StreamingHttpResponse
     """
     document = document_get(document_id, scope=scope_of(caller_of(request)))
     path = document_path(document)
-    response = StreamingHttpResponse(_blocks(path), content_type="application/octet-stream")
+    response = StreamingHttpResponse(blocks_of_original(path), content_type="application/octet-stream")
     response["Content-Length"] = str(path.stat().st_size)
     response["Content-Disposition"] = content_disposition_header(True, document.name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
-    """Asynchronous, because Django would read the whole of a synchronous one into memory under ASGI."""
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
-            yield block
-    finally:
-        file.close()
 
 
 def _refuse_other_parts(request: HttpRequest) -> None:

@@ -1,10 +1,8 @@
 """The documents page: upload, live state, retry, delete, and the originals."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
@@ -31,6 +29,7 @@ from ingestion.selectors import (
 )
 from ingestion.services import Submission, document_delete, document_retry, document_submit
 from ragapp.errors import ERRORS, ErrorEntry, entry_for
+from ragapp.originals import blocks_of_original
 from ragapp.web.access import admins_only, is_fragment, not_found_as_404, person, scope_of, signed_in
 from ragapp.web.sources import PDF
 
@@ -38,7 +37,6 @@ Upload: TypeAlias = "UploadedFile[bytes]"
 
 PAGE_SIZE = 100
 STATES = (DocumentState.READY, DocumentState.PROCESSING, DocumentState.QUEUED, DocumentState.FAILED)
-_BLOCK = 256 * 1024
 # The browser's PDF viewer lives inside the response, and needs to place itself there.
 _PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
@@ -141,16 +139,7 @@ def file(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
         "Cache-Control": "private, no-store",
     }
     content_type = PDF if is_pdf else "application/octet-stream"
-    return StreamingHttpResponse(_blocks(path), content_type=content_type, headers=headers)
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
-    opened = await asyncio.to_thread(path.open, "rb")
-    try:
-        while block := await asyncio.to_thread(opened.read, _BLOCK):
-            yield block
-    finally:
-        opened.close()
+    return StreamingHttpResponse(blocks_of_original(path), content_type=content_type, headers=headers)
 
 
 def _upload_one(request: HttpRequest, collection: Collection, files: list[Upload]) -> HttpResponseBase:
