@@ -1,15 +1,16 @@
 # The two that a newcomer needs: `make run`, `make test`. Everything else is what they are made of.
 .DEFAULT_GOAL := help
-.PHONY: help install setup run test test-vllm lint format types imports migrations docs-check lock clean
+.PHONY: help install setup run services test test-vllm lint format types imports migrations docs-check lock clean
 MAKEFLAGS += --no-print-directory
 
 PORT ?= 8000
+WORKERS ?= 2
 BIN := .venv/bin
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo
-	@echo "  PORT=8000 for run; PYTHON=python3.12 chooses the interpreter; TORCH_INDEX_URL=… another build of torch"
+	@echo "  PORT=8000 for run and services; PYTHON=python3.12 chooses the interpreter; TORCH_INDEX_URL=… another build of torch"
 
 install:
 	@deploy/install.sh
@@ -20,6 +21,11 @@ setup: install ## Environment from the lock, and the model weights
 # `exec`: the server takes this recipe's place, so that Ctrl-C and `kill` reach it and nothing stands between.
 run: setup ## Start on http://127.0.0.1:PORT and print how to sign in
 	@exec $(BIN)/python manage.py up --port $(PORT)
+
+services: setup ## The same on real services, all on this machine: PostgreSQL, Redis, Qdrant, WORKERS=2 workers
+	@deploy/install.sh dev
+	@$(BIN)/python -m tests.provision
+	@exec $(BIN)/python -m tests.provision.stack $(PORT) $(WORKERS)
 
 test: setup ## All tests: unit, contract, integration, browser (fetches what they need)
 	@deploy/install.sh dev

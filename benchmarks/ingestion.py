@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -21,8 +22,8 @@ from ingestion.chunking import chunk, chunk_id
 from ingestion.config import IngestionConfig
 from ingestion.embedding.base import Embedder, Vector
 from ingestion.factory import embedder_for, identity_for
-from ingestion.index.base import Hit, IndexedChunk, IndexQuery
-from ingestion.index.edge import EdgeIndex
+from ingestion.index.base import Attributes, ChunkIndex, Hit, IndexedChunk, IndexQuery
+from ingestion.index.edge_catalog import EdgeCatalog
 from ingestion.parsing.base import ParsedDocument
 from ingestion.parsing.runner import parse_file
 from ingestion.pipeline import embedded_text
@@ -100,11 +101,9 @@ def _speed(documents: dict[str, ParsedDocument], *, config: IngestionConfig, emb
         vectors = embedder.embed_documents([text for _, _, _, text in texts])
         embedded = time.perf_counter()
         chunked = _chunked(texts, vectors)
-        with tempfile.TemporaryDirectory() as folder:
-            index = EdgeIndex(Path(folder), identity=identity_for(embedder), dense_weight=config.dense_weight)
+        with _index(embedder, weight=config.dense_weight) as index:
             index.upsert(chunked.points)
             done = time.perf_counter()
-            index.close()
         print(
             f"| {threads} | {len(texts)} | {cut - start:.1f} | {embedded - cut:.1f} | {done - embedded:.2f} "
             f"| {done - start:.1f} |"
@@ -127,7 +126,7 @@ def _texts(documents: dict[str, ParsedDocument], *, tokens: int, prefix: str, em
 
 def _chunked(texts: Sequence[_Text], vectors: Sequence[Vector]) -> Chunked:
     points = [
-        IndexedChunk(chunk_id=key, document_id=name, collection_id="c", text=text, vector=vector)
+        IndexedChunk(key, text, vector, Attributes(document_id=name, version=1, collection_id="c", label=0))
         for (key, name, _, text), vector in zip(texts, vectors, strict=True)
     ]
     return Chunked(points=points, places={key: (name, page) for key, name, page, _ in texts})
@@ -180,12 +179,18 @@ def _recalls(chunked: Chunked, questions: Questions, *, weight: float, embedder:
 
 
 def _searches(chunked: Chunked, questions: Questions, *, weight: float, embedder: Embedder) -> Iterator[list[Hit]]:
-    with tempfile.TemporaryDirectory() as folder:
-        index = EdgeIndex(Path(folder), identity=identity_for(embedder), dense_weight=weight)
+    with _index(embedder, weight=weight) as index:
         index.upsert(chunked.points)
         for text, vector in zip(questions.texts, questions.vectors, strict=True):
             yield index.search(IndexQuery(text=text, vector=vector), scope=SCOPE, limit=10)
-        index.close()
+
+
+@contextmanager
+def _index(embedder: Embedder, *, weight: float) -> Iterator[ChunkIndex]:
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = EdgeCatalog(Path(folder), dense_weight=weight)
+        yield catalog.open(catalog.create(identity_for(embedder)))
+        catalog.close()
 
 
 def _gate(

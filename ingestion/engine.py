@@ -1,17 +1,29 @@
-"""This process's embedder and index, made once on first use, and the turn-taking between reading and answering."""
+"""This process's embedder and live index, made on first use, and the turn-taking between reading and answering."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
 
 from ingestion.embedding.base import Embedder
-from ingestion.factory import embedder_for, identity_for, index_for
-from ingestion.index.base import ChunkIndex
+from ingestion.errors import IndexMismatchError
+from ingestion.factory import catalog_for, embedder_for, identity_for
+from ingestion.index.base import ChunkIndex, IndexCatalog, IndexIdentity
 
 _LONGEST_WAIT_S = 60.0
+# A switch to another generation is noticed within this time; the one before is kept longer.
+RESOLVE_EVERY_S = 2.0
+
+
+@dataclass(frozen=True)
+class _Opened:
+    name: str
+    index: ChunkIndex
+    resolved_at: float
 
 
 @lru_cache(maxsize=1)
@@ -20,26 +32,64 @@ def embedder() -> Embedder:
     return embedder_for(settings.INGESTION)
 
 
-@lru_cache(maxsize=1)
-def _index_once() -> ChunkIndex:
-    return index_for(settings.INGESTION, identity_for(embedder()))
+_opening = threading.RLock()
+_catalog: IndexCatalog | None = None
+_live: _Opened | None = None
 
 
-_opening = threading.Lock()
+def catalog() -> IndexCatalog:
+    """The generations of the index. Raises IndexInUseError where another process owns them."""
+    global _catalog
+    with _opening:
+        if _catalog is None:
+            _catalog = catalog_for(settings.INGESTION)
+        return _catalog
 
 
 def index() -> ChunkIndex:
-    """The configured index. Raises IndexUnavailableError, IndexInUseError or IndexMismatchError."""
+    """The live index of the configured model. Raises IndexUnavailableError, IndexInUseError or IndexMismatchError.
+
+    The first one of all is made here. Where there are others alone, of another model or schema, nothing is mixed and
+    nothing is silently empty: `manage.py reindex` makes ours.
+    """
+    global _live
     with _opening:
-        return _index_once()
+        now = time.monotonic()
+        if _live is None or now - _live.resolved_at > RESOLVE_EVERY_S:
+            name = _live_name(identity_for(embedder()))
+            known = _live.index if _live is not None and _live.name == name else catalog().open(name)
+            _live = _Opened(name, known, now)
+        return _live.index
+
+
+def is_outdated() -> bool:
+    """True where the index is of our model but of an earlier schema: it can be built anew without a decision."""
+    ours = identity_for(embedder())
+    others = catalog().generations().values()
+    return catalog().live(ours) is None and any(
+        (other.embedding_model, other.dimension) == (ours.embedding_model, ours.dimension) for other in others
+    )
 
 
 def close() -> None:
     """Flush and release the index, where one was opened."""
+    global _catalog, _live
     with _opening:
-        if _index_once.cache_info().currsize:
-            _index_once().close()
-            _index_once.cache_clear()
+        if _catalog is not None:
+            _catalog.close()
+        _catalog = _live = None
+
+
+def _live_name(identity: IndexIdentity) -> str:
+    name = catalog().live(identity)
+    if name is not None:
+        return name
+    others = catalog().generations()
+    if any(other != identity for other in others.values()):
+        raise IndexMismatchError(f"there are indexes of {sorted(others)} alone, none of {identity}")
+    name = catalog().create(identity)
+    catalog().switch(name)
+    return name
 
 
 _workers_here = False
@@ -78,3 +128,17 @@ def wait_turn() -> None:
     """Wait while answers are generated, but not so long that reading starves."""
     with _idle:
         _idle.wait_for(lambda: _answers == 0, timeout=_LONGEST_WAIT_S)
+
+
+_large = threading.Lock()
+
+
+@contextmanager
+def large_turn() -> Iterator[bool]:
+    """One large file at a time in a process; False where another is being read: small ones go on beside it."""
+    ours = _large.acquire(blocking=False)
+    try:
+        yield ours
+    finally:
+        if ours:
+            _large.release()

@@ -2,7 +2,7 @@
 
 from ingestion.config import IngestionConfig
 from ingestion.embedding.base import Embedder
-from ingestion.index.base import ChunkIndex, IndexIdentity
+from ingestion.index.base import IndexCatalog, IndexIdentity
 
 
 def embedder_for(config: IngestionConfig) -> Embedder:
@@ -27,17 +27,19 @@ def identity_for(embedder: Embedder) -> IndexIdentity:
     return IndexIdentity(embedding_model=embedder.name, dimension=embedder.dimension)
 
 
-def index_for(config: IngestionConfig, identity: IndexIdentity) -> ChunkIndex:
-    """A Qdrant server where a URL is set, else Qdrant Edge in the index folder, which is opened at once."""
-    if config.qdrant_url:
-        from ingestion.index.qdrant import QdrantIndex
+def catalog_for(config: IngestionConfig) -> IndexCatalog:
+    """A Qdrant server where a URL is set, which is asked nothing yet; else the index folder, owned from then on.
 
-        return QdrantIndex(
-            identity=identity,
+    Raises IndexInUseError where another process owns the folder.
+    """
+    if config.qdrant_url:
+        from ingestion.index.qdrant_catalog import QdrantCatalog
+
+        return QdrantCatalog(
             dense_weight=config.dense_weight,
             url=config.qdrant_url,
             api_key=config.qdrant_api_key.get_secret_value(),
         )
-    from ingestion.index.edge import EdgeIndex
+    from ingestion.index.edge_catalog import EdgeCatalog
 
-    return EdgeIndex(config.index_dir, identity=identity, dense_weight=config.dense_weight)
+    return EdgeCatalog(config.index_dir, dense_weight=config.dense_weight)

@@ -1,87 +1,69 @@
-"""A file to chunks with vectors: parse, chunk, embed. Blocking; knows no database, no queue and no index."""
+"""A file to chunks: sniff, parse, cut. Blocking; knows no database, no queue, no model's weights and no index."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 
-from ingestion.chunking import ChunkText, chunk
+from ingestion.chunking import ChunkText, CountTokens, chunk
 from ingestion.config import IngestionConfig
-from ingestion.embedding.base import Embedder, Vector
 from ingestion.errors import NoTextError
-from ingestion.parsing.runner import parse_file
+from ingestion.parsing.base import Ocr, ParsedDocument
+from ingestion.parsing.language import language_of
+from ingestion.parsing.media_types import ZIP
+from ingestion.parsing.runner import parse_file, unpack_file
 from ingestion.parsing.sniff import sniff
+from ingestion.parsing.unpack import Member
 
-# Between batches an answer may take the processor; with MiniLM on one thread a batch is about a second.
-_BATCH = 32
 # A long heading must not push the passage out of what the model reads.
 _MOST_PREFIX_CHARS = 160
-
-
-class Step(StrEnum):
-    """What `prepare` is about to do."""
-
-    PARSING = "parsing"
-    CHUNKING = "chunking"
-    EMBEDDING = "embedding"
+_LANGUAGE_SAMPLE_CHARS = 4_000
 
 
 @dataclass(frozen=True)
-class PreparedChunk:
-    """A passage ready for the index. `search_text` is what both arms of the search are built from."""
+class ReadDocument:
+    """What reading a file gave; there is at least one chunk. `language` is ISO 639-1 or ''."""
 
-    ordinal: int
-    text: str
-    page: int | None
-    heading: str
-    start: int
-    end: int
-    search_text: str
-    vector: Vector
-
-
-@dataclass(frozen=True)
-class PreparedDocument:
-    """There is at least one chunk. `pages` is None where the format has none."""
-
-    chunks: tuple[PreparedChunk, ...]
-    pages: int | None
-    media_type: str
+    chunks: tuple[ChunkText, ...]
     title: str
+    media_type: str
+    pages: int | None = None
+    language: str = ""
+    dated: datetime | None = None
+    notes: tuple[str, ...] = ()
 
 
-def prepare(
-    path: Path,
-    *,
-    name: str,
-    title: str = "",
-    config: IngestionConfig,
-    embedder: Embedder,
-    on_step: Callable[[Step], None],
-    wait_turn: Callable[[], None] = lambda: None,
-) -> PreparedDocument:
-    """Read the file at `path`, called `name` by the person; `title`, where given, wins over the file's own.
+@dataclass(frozen=True)
+class UnpackedArchive:
+    """The members of a ZIP; their files lie in `folder`."""
 
-    `on_step` hears each step as it begins; `wait_turn` is called before each batch of embeddings and may block.
-    Raises ParseError (NoTextError where there is nothing to find) and EmbedderUnavailableError.
+    folder: Path
+    members: tuple[Member, ...]
+
+
+def read(
+    path: Path, *, name: str, config: IngestionConfig, count_tokens: CountTokens, ocr: Ocr, unpack_into: Path
+) -> ReadDocument | UnpackedArchive:
+    """Read the file at `path`, called `name` by the person; a ZIP is unpacked into the folder `unpack_into`.
+
+    Raises ParseError (NoTextError where there is nothing to find) and StorageFullError.
     """
-    on_step(Step.PARSING)
     media_type = sniff(path, name=name)
-    parsed = parse_file(path, name=name, config=config)
-    title = title or parsed.title or Path(name).stem
-    on_step(Step.CHUNKING)
-    texts = chunk(
-        parsed,
-        tokens=config.chunk_tokens,
-        overlap=config.chunk_overlap_tokens,
-        count_tokens=embedder.count_tokens,
-    )
-    if not texts:
+    if media_type == ZIP:
+        unpack_into.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return UnpackedArchive(unpack_into, unpack_file(path, into=unpack_into, config=config))
+    parsed = parse_file(path, name=name, media_type=media_type, config=config, ocr=ocr)
+    chunks = chunk(parsed, tokens=config.chunk_tokens, overlap=config.chunk_overlap_tokens, count_tokens=count_tokens)
+    if not chunks:
         raise NoTextError("no text was found")
-    on_step(Step.EMBEDDING)
-    vectors = _vectors(texts, title=title, embedder=embedder, wait_turn=wait_turn)
-    chunks = tuple(_prepared(each, title=title, vector=vector) for each, vector in zip(texts, vectors, strict=True))
-    return PreparedDocument(chunks=chunks, pages=parsed.pages, media_type=media_type, title=title)
+    return ReadDocument(
+        chunks=tuple(chunks),
+        title=parsed.title or Path(name).stem,
+        media_type=media_type,
+        pages=parsed.pages,
+        language=language_of(_sample(parsed)),
+        dated=parsed.dated,
+        notes=parsed.notes,
+    )
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:
@@ -90,23 +72,13 @@ def embedded_text(title: str, heading: str, text: str) -> str:
     return f"{place[:_MOST_PREFIX_CHARS]}\n{text}" if place else text
 
 
-def _vectors(
-    texts: Sequence[ChunkText], *, title: str, embedder: Embedder, wait_turn: Callable[[], None]
-) -> Iterator[Vector]:
-    for start in range(0, len(texts), _BATCH):
-        batch = [embedded_text(title, each.heading, each.text) for each in texts[start : start + _BATCH]]
-        wait_turn()
-        yield from embedder.embed_documents(batch)
-
-
-def _prepared(text: ChunkText, *, title: str, vector: Vector) -> PreparedChunk:
-    return PreparedChunk(
-        ordinal=text.ordinal,
-        text=text.text,
-        page=text.page,
-        heading=text.heading,
-        start=text.start,
-        end=text.end,
-        search_text=embedded_text(title, text.heading, text.text),
-        vector=vector,
-    )
+def _sample(parsed: ParsedDocument) -> str:
+    """From the middle: the first page of many documents is a letterhead."""
+    sections = parsed.sections
+    middle = len(sections) // 3
+    text = ""
+    for section in sections[middle:]:
+        text += section.text[: _LANGUAGE_SAMPLE_CHARS - len(text)] + "\n"
+        if len(text) >= _LANGUAGE_SAMPLE_CHARS:
+            break
+    return text

@@ -1,15 +1,34 @@
 """What may be read, always within a scope. Hidden and absent are told apart nowhere."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
+from django.utils import timezone
 
+from ingestion import files
 from ingestion.access import AccessScope
-from ingestion.errors import CollectionNotFoundError, DocumentNotFoundError
-from ingestion.models import Chunk, Collection, Document, DocumentState
+from ingestion.errors import CollectionNotFoundError, DocumentNotFoundError, VersionNotFoundError
+from ingestion.models import Chunk, Collection, Document, DocumentState, DocumentVersion
+
+_THROUGHPUT_OVER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """The line in front of the workers now. Rates are over the last ten minutes; `eta_s` is None without a rate."""
+
+    waiting: int
+    delayed: int
+    running: list[Document]
+    failed: int
+    waiting_bytes: int
+    documents_per_minute: float
+    chunks_per_minute: float
+    eta_s: int | None
 
 
 def scope_for(user: AbstractBaseUser | AnonymousUser) -> AccessScope:
@@ -55,34 +74,73 @@ def document_get(document_id: str | UUID, *, scope: AccessScope) -> Document:
 
 
 def chunks_visible_to(scope: AccessScope) -> QuerySet[Chunk]:
-    """The passages that may be shown: of READY documents in the scope."""
-    return Chunk.objects.filter(
-        document__collection_id__in=scope.collection_ids, document__state=DocumentState.READY
-    ).select_related("document", "document__collection")
+    """The passages that are searched: those of live versions in the scope."""
+    return _chunks_within(scope).filter(version=F("document__live_version"))
 
 
 def chunk_get(chunk_id: str | UUID, *, scope: AccessScope) -> Chunk:
-    """Raises DocumentNotFoundError, also where it is hidden."""
+    """A passage of a live or replaced version. Raises DocumentNotFoundError, also where it is hidden."""
     key = uuid_or_none(chunk_id)
-    found = chunks_visible_to(scope).filter(pk=key).first() if key else None
+    found = _chunks_within(scope).filter(pk=key, version__lte=F("document__live_version")).first() if key else None
     if found is None:
         raise DocumentNotFoundError(str(chunk_id))
     return found
+
+
+def chunks_of(document: Document, *, version: int) -> QuerySet[Chunk]:
+    """The passages of one version, in reading order."""
+    return Chunk.objects.filter(document=document, version=version).order_by("ordinal")
 
 
 def chunks_around(chunk: Chunk, *, before: int = 1, after: int = 1) -> list[Chunk]:
     """The passage with its neighbours in the document, in order."""
     return list(
         Chunk.objects.filter(
-            document_id=chunk.document_id, ordinal__range=(chunk.ordinal - before, chunk.ordinal + after)
+            document_id=chunk.document_id,
+            version=chunk.version,
+            ordinal__range=(chunk.ordinal - before, chunk.ordinal + after),
         ).order_by("ordinal")
     )
 
 
+def version_get(document: Document, number: int) -> DocumentVersion:
+    """Raises VersionNotFoundError."""
+    found = document.versions.filter(number=number).first()
+    if found is None:
+        raise VersionNotFoundError(f"{document.pk} v{number}")
+    return found
+
+
+def version_path(version: DocumentVersion) -> Path:
+    """Where the version's original lies."""
+    return files.path_of(version.file)
+
+
 def document_path(document: Document) -> Path:
-    """Where the original lies. Named by id: a name from outside never reaches the file system."""
-    folder: Path = settings.INGESTION.files_dir
-    return folder / document.pk.hex[:2] / document.pk.hex
+    """Where the original lies that is searched; the latest, while none is. Raises VersionNotFoundError."""
+    return version_path(version_get(document, document.live_version or document.version))
+
+
+def queue_status() -> QueueStatus:
+    """For an admin: counts over all collections, and the documents being read."""
+    now = timezone.now()
+    queued = Document.objects.filter(state=DocumentState.QUEUED)
+    waiting = queued.count()
+    finished = DocumentVersion.objects.filter(finished_at__gte=now - _THROUGHPUT_OVER)
+    minutes = _THROUGHPUT_OVER.total_seconds() / 60
+    rate = finished.count() / minutes
+    return QueueStatus(
+        waiting=waiting,
+        delayed=queued.filter(available_at__gt=now).count(),
+        running=list(
+            Document.objects.filter(state=DocumentState.PROCESSING).select_related("collection").order_by("created_at")
+        ),
+        failed=Document.objects.filter(state=DocumentState.FAILED).count(),
+        waiting_bytes=queued.aggregate(total=Sum("size"))["total"] or 0,
+        documents_per_minute=rate,
+        chunks_per_minute=(finished.aggregate(total=Sum("chunk_count"))["total"] or 0) / minutes,
+        eta_s=round(waiting / rate * 60) if rate else None,
+    )
 
 
 def uuid_or_none(value: str | UUID) -> UUID | None:
@@ -93,3 +151,11 @@ def uuid_or_none(value: str | UUID) -> UUID | None:
         return UUID(value)
     except ValueError:
         return None
+
+
+def _chunks_within(scope: AccessScope) -> QuerySet[Chunk]:
+    return (
+        Chunk.objects.filter(document__collection_id__in=scope.collection_ids)
+        .exclude(document__state=DocumentState.DELETING)
+        .select_related("document", "document__collection")
+    )

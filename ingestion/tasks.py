@@ -1,62 +1,90 @@
 """Celery's way in: ids only, claimed by a lease, the outcome on the row. A broker is not a database: see `sweep`."""
 
 import logging
-from datetime import datetime, timedelta
+import time
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
-from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ingestion import engine
-from ingestion.chunking import chunk_id
-from ingestion.errors import IngestionError, IngestionInterruptedError
-from ingestion.index.base import IndexedChunk
-from ingestion.models import Chunk, Document, DocumentState
-from ingestion.pipeline import PreparedChunk, PreparedDocument, Step, prepare
-from ingestion.selectors import document_path
+from ingestion import builds, claims, engine, erasure, files, outbox, publishing
+from ingestion.models import BuildState, ChunkEmbedding, Document, DocumentState, Erasure, IndexBuild
+from ingestion.run import work
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
-MAX_ATTEMPTS = 3
 GRACE = timedelta(seconds=10)
-RESEND_AFTER = timedelta(minutes=10)
-_PROCESSING = DocumentState.PROCESSING
-_INDEXING = "indexing"
+# A message may be lost with its broker. Sending another is cheap: who comes second finds nothing to claim.
+RESEND_AFTER = timedelta(seconds=60)
+# A run goes on with whatever waits, so a few messages wake as many workers as there are.
+_MOST_RESENT = 100
+_LARGE_FOR_S = 600.0
 
 
 @shared_task
 def ingest_document(document_id: str) -> None:
-    """Parse, chunk, embed and index one document. A second delivery finds nothing to claim."""
-    document = _claim(UUID(document_id))
-    if document is None:
+    """Read one document, and others that wait. A second delivery finds nothing to claim."""
+    key = UUID(document_id)
+    size = Document.objects.filter(pk=key).values_list("size", flat=True).first()
+    if size is None:
         return
-    if document.attempts > MAX_ATTEMPTS:
-        _fail(document, IngestionInterruptedError.code)
+    if size < claims.LARGE_BYTES:
+        work(key)
         return
-    try:
-        _publish(document, _prepare(document))
-    except IngestionError as exc:
-        logger.warning("document %s failed: %s: %s", document.pk, exc.code, exc)
-        _fail(document, exc.code)
-    except Exception:
-        logger.exception("document %s failed", document.pk)
-        _fail(document, IngestionError.code)
+    with engine.large_turn() as ours:
+        if ours:
+            _work_on_large(key)
 
 
 @shared_task
 def purge_document(document_id: str) -> None:
-    """Remove points, passages, quotes, row and file of a deleted document. May run again after any crash."""
-    document = Document.objects.filter(pk=UUID(document_id), state=DocumentState.DELETING).first()
-    if document is None:
+    """Remove points, passages, quotes, files and row of a deleted document. May run again after any crash.
+
+    Not while a worker holds it: what that writes after the purge would stay for ever. Not before its members.
+    """
+    unclaimed = Document.objects.filter(claims.unclaimed(timezone.now()), state=DocumentState.DELETING)
+    document = unclaimed.filter(pk=UUID(document_id)).first()
+    if document is None or document.members.exists():
         return
-    engine.index().delete_document(document_id)
-    document_path(document).unlink(missing_ok=True)
+    index = engine.index()
+    points = index.count(document_id=document_id)
+    index.delete_document(document_id)
+    versions = list(document.versions.all())
+    removed = sum(files.discard(version.file) for version in versions)
+    ChunkEmbedding.objects.filter(chunk__document=document).delete()
+    chunks, _ = document.chunks.all().delete()
     document.delete()
+    receipt = Erasure.objects.filter(document_id=UUID(document_id), purged_at__isnull=True)
+    receipt.update(
+        purged_at=timezone.now(),
+        points=points,
+        chunks=chunks,
+        files=removed,
+        sha256=sorted({version.sha256 for version in versions}),
+    )
+
+
+@shared_task
+def refresh_document(document_id: str) -> None:
+    """Make the index hold what SQL says of a document that changed."""
+    document = Document.objects.filter(pk=UUID(document_id), index_stale=True).first()
+    if document is not None and document.state != DocumentState.DELETING:
+        publishing.refresh(document, index=engine.index())
+
+
+@shared_task
+def build_index(build_id: int) -> None:
+    """Build a generation of the index beside the live one, and switch to it."""
+    builds.build_run(build_id, catalog=engine.catalog(), embedder=engine.embedder())
+
+
+@shared_task
+def settle_erasures() -> None:
+    """See to it that no byte of what was purged is left, and say so on the receipts."""
+    erasure.erasures_settle()
 
 
 @shared_task
@@ -65,167 +93,52 @@ def sweep() -> None:
     _resend(grace=GRACE)
 
 
-def _resend(*, grace: timedelta) -> None:
-    """`grace` spares what was saved a moment ago, and whose message is on its way."""
-    now = timezone.now()
-    unsent = Q(enqueued_at__isnull=True, updated_at__lte=now - grace)
-    lost = Q(enqueued_at__lt=now - RESEND_AFTER)
-    waiting = Q(state=DocumentState.QUEUED) & (unsent | lost)
-    orphaned = Q(state=_PROCESSING) & _unclaimed(now)
-    for key in Document.objects.filter(waiting | orphaned).order_by("created_at").values_list("pk", flat=True):
-        send(key)
-    deleting = Document.objects.filter(state=DocumentState.DELETING, updated_at__lte=now - grace)
-    for key in deleting.values_list("pk", flat=True):
-        send_purge(key)
-
-
-def send(document_id: UUID) -> None:
-    """Hand the document to the workers, and note that the broker took it.
-
-    A broker in memory reaches this process alone: without workers here the row waits for their sweep.
-    """
-    if not engine.reaches_workers():
-        return
-    ingest_document.delay(str(document_id))
-    Document.objects.filter(pk=document_id).update(enqueued_at=timezone.now())
-
-
-def send_purge(document_id: UUID) -> None:
-    """Hand the deleted document to the workers; the sweep repeats this until its row is gone."""
-    if engine.reaches_workers():
-        purge_document.delay(str(document_id))
-
-
 def recover() -> None:
     """For a server that has just started and is alone: no lease and no message of the last run is alive."""
-    Document.objects.filter(state=_PROCESSING).update(claimed_until=None)
-    Document.objects.filter(state=DocumentState.QUEUED).update(enqueued_at=None)
+    Document.objects.filter(state__in=[DocumentState.PROCESSING, DocumentState.DELETING]).update(
+        claim=None, claimed_until=None
+    )
+    Document.objects.filter(state=DocumentState.QUEUED).update(enqueued_at=None, available_at=None)
+    IndexBuild.objects.filter(state=BuildState.BUILDING).update(claim=None, claimed_until=None)
     _resend(grace=timedelta(0))
 
 
 def let_go() -> None:
-    """On a clean stop: what was being read starts afresh next time, and does not count as an attempt."""
-    Document.objects.filter(state=_PROCESSING).update(
+    """On a clean stop: what was being read goes on next time, and does not count as an attempt."""
+    Document.objects.filter(state=DocumentState.PROCESSING).update(
         state=DocumentState.QUEUED,
         step="",
+        claim=None,
         claimed_until=None,
         enqueued_at=None,
         attempts=Greatest(F("attempts") - 1, 0),
     )
 
 
-def _claim(document_id: UUID) -> Document | None:
-    """One conditional UPDATE decides who works on the document."""
+def _work_on_large(key: UUID | None) -> None:
+    """One large file after the other: those that came meanwhile found the turn taken."""
+    until = time.monotonic() + _LARGE_FOR_S
+    while key is not None:
+        work(key)
+        key = claims.next_large() if time.monotonic() < until else None
+
+
+def _resend(*, grace: timedelta) -> None:
     now = timezone.now()
-    free = Q(state=DocumentState.QUEUED) | (Q(state=_PROCESSING) & _unclaimed(now))
-    claimed = Document.objects.filter(free, pk=document_id).update(
-        state=_PROCESSING,
-        step=Step.PARSING,
-        claimed_until=now + LEASE,
-        attempts=F("attempts") + 1,
-        updated_at=now,
-    )
-    return Document.objects.select_related("collection").get(pk=document_id) if claimed else None
-
-
-def _unclaimed(now: datetime) -> Q:
-    return Q(claimed_until__lt=now) | Q(claimed_until__isnull=True)
-
-
-def _prepare(document: Document) -> PreparedDocument:
-    return prepare(
-        document_path(document),
-        name=document.name,
-        config=settings.INGESTION,
-        embedder=engine.embedder(),
-        on_step=lambda step: _heartbeat(document, step),
-        wait_turn=lambda: _wait_turn(document),
-    )
-
-
-def _wait_turn(document: Document) -> None:
-    engine.wait_turn()
-    _heartbeat(document, Step.EMBEDDING)
-
-
-def _heartbeat(document: Document, step: str) -> None:
-    """Extend the lease and show the step. A document that was deleted meanwhile is let go."""
-    now = timezone.now()
-    kept = Document.objects.filter(pk=document.pk, state=_PROCESSING).update(
-        step=step, claimed_until=now + LEASE, updated_at=now
-    )
-    if not kept:
-        raise _LetGoError
-
-
-class _LetGoError(IngestionError):
-    """The document was deleted while a worker held it."""
-
-
-def _publish(document: Document, prepared: PreparedDocument) -> None:
-    """Truth first, then the index, then READY: search re-checks in SQL, so a half-published document is unseen."""
-    _heartbeat(document, _INDEXING)
-    with transaction.atomic():
-        document.chunks.all().delete()
-        Chunk.objects.bulk_create(
-            [
-                Chunk(
-                    id=_chunk_id(document, chunk),
-                    document=document,
-                    ordinal=chunk.ordinal,
-                    text=chunk.text,
-                    page=chunk.page,
-                    heading=chunk.heading[:500],
-                    start=chunk.start,
-                    end=chunk.end,
-                )
-                for chunk in prepared.chunks
-            ],
-            batch_size=500,
-        )
-    index = engine.index()
-    index.delete_document(str(document.pk))
-    index.upsert(
-        [
-            IndexedChunk(
-                chunk_id=_chunk_id(document, chunk),
-                document_id=str(document.pk),
-                collection_id=str(document.collection_id),
-                text=chunk.search_text,
-                vector=chunk.vector,
-            )
-            for chunk in prepared.chunks
-        ]
-    )
-    now = timezone.now()
-    ready = Document.objects.filter(pk=document.pk, state=_PROCESSING).update(
-        state=DocumentState.READY,
-        step="",
-        error_code="",
-        claimed_until=None,
-        title=(prepared.title or document.name)[:255],
-        media_type=prepared.media_type,
-        pages=prepared.pages,
-        chunk_count=len(prepared.chunks),
-        updated_at=now,
-        finished_at=now,
-    )
-    if not ready:
-        # Deleted while the points were written; its purge may have run before they were there.
-        index.delete_document(str(document.pk))
-
-
-def _chunk_id(document: Document, chunk: PreparedChunk) -> str:
-    return chunk_id(str(document.pk), document.version, chunk.ordinal)
-
-
-def _fail(document: Document, code: str) -> None:
-    now = timezone.now()
-    Document.objects.filter(pk=document.pk, state=_PROCESSING).update(
-        state=DocumentState.FAILED,
-        step="",
-        error_code=code,
-        claimed_until=None,
-        updated_at=now,
-        finished_at=now,
-    )
+    unsent = Q(enqueued_at__isnull=True, updated_at__lte=now - grace) | Q(enqueued_at__lte=now - RESEND_AFTER)
+    due = Q(available_at__isnull=True) | Q(available_at__lte=now)
+    waiting = Q(state=DocumentState.QUEUED) & unsent & due
+    orphaned = Q(state=DocumentState.PROCESSING) & claims.unclaimed(now)
+    lost = Document.objects.filter(waiting | orphaned).order_by("created_at")
+    for lane in (Q(size__lt=claims.LARGE_BYTES), Q(size__gte=claims.LARGE_BYTES)):
+        for key, size in lost.filter(lane).values_list("pk", "size")[:_MOST_RESENT]:
+            outbox.send(key, size=size)
+    free = Document.objects.filter(claims.unclaimed(now))
+    deleting = free.filter(state=DocumentState.DELETING, updated_at__lte=now - grace)
+    for key in deleting.values_list("pk", flat=True)[:_MOST_RESENT]:
+        outbox.send_purge(key)
+    for key in free.filter(index_stale=True, live_version__isnull=False).values_list("pk", flat=True)[:_MOST_RESENT]:
+        outbox.send_refresh(key)
+    builds_due = Q(state=BuildState.REQUESTED) | (Q(state=BuildState.BUILDING) & claims.unclaimed(now))
+    for build_id in IndexBuild.objects.filter(builds_due).values_list("pk", flat=True)[:1]:
+        outbox.send_build(build_id)

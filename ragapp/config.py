@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,8 @@ from pydantic import (
 )
 
 from ingestion.config import IngestionConfig
+from ingestion.sources.addresses import is_private_network
+from ingestion.sources.config import SourcesConfig, endpoint_of
 from ragapp import weights
 
 PREFIX = "RAGAPP_"
@@ -94,6 +97,32 @@ class Config(BaseModel):
     parse_memory_mb: Annotated[
         int, Field(ge=256, description="Memory that the parser of one file may use, in MiB.")
     ] = 1024
+    source_roots: Annotated[
+        tuple[Path, ...],
+        Field(description="Folders whose files may be synchronised, comma-separated. Empty: no folder sources."),
+    ] = ()
+    source_s3_endpoints: Annotated[
+        tuple[str, ...],
+        Field(
+            description="S3-compatible servers inside the perimeter whose buckets may be synchronised, as "
+            "`https://host:port`, comma-separated. Empty: no bucket sources."
+        ),
+    ] = ()
+    url_import: Annotated[
+        bool, Field(description="Pages and sitemaps may be fetched, by the SSRF-safe fetcher alone.")
+    ] = False
+    url_import_hosts: Annotated[
+        tuple[str, ...],
+        Field(description="Hosts that may be fetched from, `*.example.com` for a domain. Empty: every public one."),
+    ] = ()
+    url_import_networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Field(description="Private networks that may be fetched from, such as `10.20.0.0/16`, comma-separated."),
+    ] = ()
+    url_import_ports: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")], ...],
+        Field(description="Ports that may be fetched from, comma-separated."),
+    ] = ("80", "443")
     relevance_threshold: Annotated[
         float,
         Field(ge=0, le=1, description="Lowest cosine of the best passage at which the model is asked."),
@@ -103,7 +132,16 @@ class Config(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Level of the log on standard error.")
     ] = "INFO"
 
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_hosts",
+        "trusted_proxies",
+        "source_roots",
+        "source_s3_endpoints",
+        "url_import_hosts",
+        "url_import_networks",
+        "url_import_ports",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -112,6 +150,22 @@ class Config(BaseModel):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.absolute() if value is not None else None
+
+    @field_validator("url_import_networks", mode="after")
+    @classmethod
+    def _private(cls, value: tuple[IPv4Network | IPv6Network, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+        for network in value:
+            if not is_private_network(network):
+                raise ValueError(f"{network} is not within 10/8, 172.16/12, 192.168/16, 100.64/10 or fc00::/7.")
+        return value
+
+    @field_validator("source_s3_endpoints", mode="after")
+    @classmethod
+    def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not endpoint_of(text):
+                raise ValueError("Write each server as http://host:port or https://host:port, without a path.")
+        return value
 
     @model_validator(mode="after")
     def _possible(self) -> "Config":
@@ -133,6 +187,15 @@ class Config(BaseModel):
                 )
             if not self.secret_key.get_secret_value():
                 raise ValueError("Several processes share one key. Set RAGAPP_SECRET_KEY to 50 random characters.")
+        for root in self.source_roots:
+            if not root.is_absolute():
+                raise ValueError("RAGAPP_SOURCE_ROOTS takes whole paths, from / on.")
+            real, data = root.resolve(), self.data_dir.resolve()
+            if real.is_relative_to(data) or data.is_relative_to(real):
+                raise ValueError(
+                    "RAGAPP_SOURCE_ROOTS names a folder that holds, or is in, the data folder: its own files would "
+                    "become documents. Name a folder beside it."
+                )
         if self.database_url and not self.database_url.startswith(("postgres://", "postgresql://")):
             raise ValueError("RAGAPP_DATABASE_URL takes a postgresql:// URL; leave it empty for SQLite.")
         if not self.is_embedded and not self.broker_url.startswith(("redis://", "rediss://")):
@@ -164,6 +227,19 @@ class Config(BaseModel):
             max_upload_bytes=self.max_upload_mb * 1024 * 1024,
             parse_timeout_s=self.parse_timeout_s,
             parse_memory_bytes=self.parse_memory_mb * 1024 * 1024,
+        )
+
+    @property
+    def sources(self) -> SourcesConfig:
+        """The section that the sources of documents take."""
+        return SourcesConfig(
+            roots=self.source_roots,
+            s3_endpoints=self.source_s3_endpoints,
+            url_import=self.url_import,
+            url_import_hosts=self.url_import_hosts,
+            url_import_networks=self.url_import_networks,
+            url_import_ports=tuple(int(port) for port in self.url_import_ports),
+            max_bytes=self.max_upload_mb * 1024 * 1024,
         )
 
     def signing_key(self) -> str:

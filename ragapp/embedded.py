@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from ingestion import engine, tasks
+from ingestion.builds import build_request
 from ragapp import wiring
 from ragapp.celery import app
 from ragapp.chat.services import answers_interrupt
@@ -25,7 +26,8 @@ from ragapp.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-_WORKERS = 2
+# One may be busy with a large file, one with maintenance, and small files still go on.
+_WORKERS = 3
 _STOP_S = 1.0
 
 
@@ -126,7 +128,11 @@ def warm_up() -> None:
 
 def _warm_up() -> None:
     try:
-        engine.index()
+        if engine.is_outdated():
+            logger.warning("the index is of an earlier version: it is built anew from the database")
+            build_request(embedding_model=engine.embedder().name)
+        else:
+            engine.index()
         engine.embedder().embed_query("warm up")
     except Exception:
         logger.exception("warming up failed")

@@ -19,7 +19,7 @@ _ENTRIES = (
     ErrorEntry(
         "unsupported_type",
         415,
-        "This type of file cannot be read. Upload PDF, DOCX, Markdown, HTML or plain text.",
+        "This type of file cannot be read. Upload PDF, Office, OpenDocument, e-mail, web, text or image files, or a ZIP.",  # noqa: E501
     ),
     ErrorEntry(
         "encrypted_document",
@@ -50,9 +50,16 @@ _ENTRIES = (
         "The file broke the reader. Save it anew from its program and upload that.",
         True,
     ),
+    ErrorEntry(
+        "archive_limit",
+        422,
+        "The file unpacks to more than is accepted, or is nested too deeply. Unpack it and upload what is in it.",
+    ),
     ErrorEntry("parse_error", 422, "The file cannot be read. Save it anew from its program and upload that."),
     ErrorEntry("upload_too_large", 413, "The file is larger than this installation accepts."),
     ErrorEntry("invalid_name", 422, "The file has no usable name. Rename it and upload it again."),
+    ErrorEntry("storage_full", 507, "The server's disk is full. Tell an admin, and upload it again later.", True),
+    ErrorEntry("queue_full", 503, "Too many documents are waiting to be read. Upload it again later.", True),
     ErrorEntry("upload_error", 422, "The upload was refused."),
     ErrorEntry(
         "ingestion_interrupted",
@@ -73,7 +80,47 @@ _ENTRIES = (
     ErrorEntry("collection_not_empty", 409, "Documents are in this collection. Delete them first.", True),
     ErrorEntry("collection_not_found", 404, "There is no such collection."),
     ErrorEntry("document_not_found", 404, "There is no such document."),
+    ErrorEntry("document_exists", 409, "That collection holds the same file already."),
     ErrorEntry("document_state", 409, "The document's state does not allow this now.", True),
+    ErrorEntry("page_not_found", 404, "The document has no such page, or its pages cannot be drawn."),
+    ErrorEntry("version_not_found", 404, "The document has no such version."),
+    ErrorEntry("source_error", 500, "The source could not be read for a reason that is in the server's log.", True),
+    ErrorEntry("source_settings", 422, "This setting is not possible here."),
+    ErrorEntry(
+        "source_folder",
+        422,
+        "This folder is in none that the installation may read. Whoever runs the server lists those in "
+        "RAGAPP_SOURCE_ROOTS.",
+    ),
+    ErrorEntry(
+        "source_endpoint",
+        422,
+        "This server is none of the storage servers of the installation. Whoever runs it lists those in "
+        "RAGAPP_SOURCE_S3_ENDPOINTS.",
+    ),
+    ErrorEntry(
+        "url_refused",
+        422,
+        "This address may not be fetched. Type a public http or https address, or one that the installation allows.",
+    ),
+    ErrorEntry("source_off", 403, "This kind of source is switched off on this installation."),
+    ErrorEntry(
+        "source_secret", 500, "The keys of the source can no longer be read. Change the source and type them anew."
+    ),
+    ErrorEntry(
+        "source_unreachable", 502, "The source's server does not answer. It is tried again at the next run.", True
+    ),
+    ErrorEntry(
+        "source_denied", 502, "The source does not let this installation read it. Check its rights or keys.", True
+    ),
+    ErrorEntry("source_missing", 502, "The folder or bucket is not there. Nothing was removed.", True),
+    ErrorEntry("source_listing", 502, "What the source holds could not be listed whole. Nothing was removed.", True),
+    ErrorEntry("source_too_large", 422, "The source holds more than one may have. Split it into several."),
+    ErrorEntry("source_item_gone", 404, "The source lists this item, and does not have it any more.", True),
+    ErrorEntry("source_item_busy", 409, "The item was being changed. It is taken at the next run.", True),
+    ErrorEntry("source_exists", 409, "A source of this name exists already."),
+    ErrorEntry("source_not_found", 404, "There is no such source."),
+    ErrorEntry("source_state", 409, "The source's state does not allow this now. Load the page anew.", True),
     ErrorEntry("person_exists", 409, "This user name is taken."),
     ErrorEntry("invalid_username", 422, "A user name has letters, digits and @ . + - _ only, at most 150."),
     ErrorEntry("last_admin", 409, "This is the last active admin. Make another person an admin first."),

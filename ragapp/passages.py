@@ -12,7 +12,7 @@ class SqlPassageStore:
     """What the index found, as SQL knows it now."""
 
     def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
-        """Those of the chunks that exist, are READY and are in the scope, by id. One query."""
+        """Those of the chunks that exist, are live and are in the scope, by id. One query."""
         refresh_connection()
         return {
             str(chunk.pk): Passage(
@@ -23,6 +23,7 @@ class SqlPassageStore:
                 text=chunk.text,
                 label=max(chunk.document.label, chunk.document.collection.label),
                 page=chunk.page,
+                place=chunk.place,
                 heading=chunk.heading,
             )
             for chunk in chunks_visible_to(scope).filter(pk__in=chunk_ids)

@@ -8,6 +8,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue  # type: ignore[attr-defined]
 
 from ragapp.config import ConfigurationError, load
 
@@ -22,6 +23,7 @@ except ConfigurationError as exc:
     raise ImproperlyConfigured(str(exc)) from None
 
 INGESTION = RAGAPP.ingestion
+SOURCES = RAGAPP.sources
 
 SECRET_KEY = RAGAPP.signing_key()
 DEBUG = RAGAPP.debug
@@ -88,7 +90,9 @@ else:
                 # transaction that upgrades to a write fails at once with "database is locked".
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+                # Deleted means gone: what a row held is overwritten.
+                "PRAGMA secure_delete=ON;",
             },
         }
     }
@@ -154,14 +158,32 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
+# Redis answers at once or is down; an upload must not wait for it, the sweep sends the message later.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_IMPORTS = ["ingestion.sources.tasks"]
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_QUEUES = [
+    Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
+    for name in ("ingest", "ingest_large", "maintenance")
+]
+# A worker process that has grown beyond this, in KiB, is replaced after its task.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 2_500_000
 CELERY_TASK_SOFT_TIME_LIMIT = 1_800
 CELERY_TASK_TIME_LIMIT = 1_860
 # In memory the worker looks for messages this often, in s. On Redis the time-out must be above the hard limit, or a
 # running task is handed to a second worker.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.1} if RAGAPP.is_embedded else {"visibility_timeout": 3_600}
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"polling_interval": 0.1}
+    if RAGAPP.is_embedded
+    else {"visibility_timeout": 3_600, "socket_connect_timeout": 2, "socket_timeout": 10}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "ingestion.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "erasures": {"task": "ingestion.tasks.settle_erasures", "schedule": 600.0, "options": {"expires": 600}},
+    "sources": {"task": "ingestion.sources.tasks.sync_sources", "schedule": 60.0, "options": {"expires": 60}},
     "answers": {"task": "ragapp.chat.tasks.tend_answers", "schedule": 30.0, "options": {"expires": 30}},
 }
 
@@ -181,6 +203,8 @@ LOGGING = {
     "loggers": {
         # httpx logs every request's address at INFO: what is asked must not reach a log by way of one.
         "httpx": {"level": "WARNING"},
+        # Its warnings of a second try name the objects of a bucket.
+        "urllib3": {"level": "ERROR"},
         "django.request": {"filters": ["no_503"]},
         "celery": {"level": "WARNING"},
         "sentence_transformers": {"level": "WARNING"},

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from ingestion import engine
 from ingestion.access import AccessScope
 from ingestion.errors import IngestionError
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp import weights
 from ragapp.answering import prompts
 from ragapp.answering.answerer import Answerer
@@ -56,9 +57,9 @@ def ledger() -> SqlLedger:
     return SqlLedger(_chain_key())
 
 
-def search(question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+def search(question: str, *, scope: AccessScope, limit: int, conditions: Conditions = NO_CONDITIONS) -> Retrieval:
     """The best passages for a question. Raises EmbedderUnavailableError or IndexUnavailableError."""
-    return _retriever().retrieve(question, scope=scope, limit=limit)
+    return _retriever().retrieve(question, scope=scope, limit=limit, conditions=conditions)
 
 
 @lru_cache(maxsize=1)

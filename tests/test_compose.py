@@ -14,7 +14,7 @@ TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"migrate"}
-OURS = ("web", "worker", "beat", "migrate")
+OURS = ("web", "worker", "worker-large", "beat", "migrate")
 SECRET = re.compile(r"PASSWORD|SECRET|API_KEY|TOKEN")
 
 
@@ -29,7 +29,7 @@ def variables() -> dict[str, str]:
 
 
 def test_every_part_of_the_services_mode_is_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "qdrant", "vllm", "web", "worker", "beat"} | ONE_SHOT
+    assert set(SERVICES) == {"postgres", "redis", "qdrant", "vllm", "web", "worker", "worker-large", "beat"} | ONE_SHOT
 
 
 def test_web_alone_publishes_a_port_and_on_loopback_by_default() -> None:

@@ -15,7 +15,7 @@ from tests.loopback_only import OutsideConnectionError
 from tests.provision import valkey
 from tests.provision.missing import ServiceFailedError
 from tests.provision.qdrant import QdrantServer
-from tests.provision.service import free_port, listens, served
+from tests.provision.service import Service, free_port, listens
 
 OUTSIDE = "192.0.2.1"  # TEST-NET-1 of RFC 5737: nobody's address
 
@@ -52,7 +52,7 @@ def test_a_service_that_ends_at_once_says_what_it_wrote(tmp_path: Path) -> None:
     command = ["sh", "-c", "echo no such disk; exit 3"]
     with (
         pytest.raises(ServiceFailedError, match="no such disk"),
-        served(command, folder=tmp_path, ready=lambda: False),
+        Service(command, tmp_path, lambda: False),
     ):
         pass
 

@@ -1,11 +1,30 @@
-"""The port for the chunk index. It is derived from SQL and can be rebuilt from it."""
+"""The ports for the chunk index and its generations. It is derived from SQL and can be rebuilt from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from ingestion.access import AccessScope
 from ingestion.embedding.base import Vector
+
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What every point of a document's version carries, and what a search can be limited to.
+
+    `label` is the sensitivity 0..3; `language` an ISO 639-1 code or ''; `dated` when the content was last changed.
+    """
+
+    document_id: str
+    version: int
+    collection_id: str
+    label: int
+    media_type: str = ""
+    language: str = ""
+    dated: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -13,10 +32,34 @@ class IndexedChunk:
     """One point: `chunk_id` is a UUID string, deterministic per document, version and ordinal."""
 
     chunk_id: str
-    document_id: str
-    collection_id: str
     text: str
     vector: Vector
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class IndexedPoint:
+    """A point as the index holds it, without its vectors."""
+
+    chunk_id: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a search is limited to besides the scope. An empty set limits nothing; `since` and `until` are inclusive.
+
+    A chunk whose document has no date is outside every range of dates.
+    """
+
+    document_ids: frozenset[str] = frozenset()
+    media_types: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+NO_CONDITIONS = Conditions()
 
 
 @dataclass(frozen=True)
@@ -48,7 +91,7 @@ class IndexIdentity:
 
     embedding_model: str
     dimension: int
-    schema_version: int = field(default=1)
+    schema_version: int = field(default=SCHEMA_VERSION)
 
 
 class ChunkIndex(Protocol):
@@ -60,12 +103,26 @@ class ChunkIndex(Protocol):
         """Write the chunks; on return they are searchable and durable. Same id replaces."""
         ...
 
-    def search(self, query: IndexQuery, *, scope: AccessScope, limit: int) -> list[Hit]:
+    def search(
+        self, query: IndexQuery, *, scope: AccessScope, limit: int, conditions: Conditions = NO_CONDITIONS
+    ) -> list[Hit]:
         """The best chunks within `scope`, best first. An empty scope returns [] without asking the index."""
         ...
 
-    def delete_document(self, document_id: str) -> None:
-        """Remove every point of the document. No such document is no error."""
+    def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
+        """Remove every point of the document, or those of every other version. No such document is no error."""
+        ...
+
+    def delete_points(self, chunk_ids: Sequence[str]) -> None:
+        """Remove the points. One that is not there is no error."""
+        ...
+
+    def set_attributes(self, attributes: Attributes) -> None:
+        """Replace what the points of this document and version carry."""
+        ...
+
+    def points(self) -> Iterator[IndexedPoint]:
+        """Every point, in the order of their ids, a page at a time; for maintenance, never for an answer."""
         ...
 
     def count(self, *, document_id: str | None = None) -> int:
@@ -74,4 +131,41 @@ class ChunkIndex(Protocol):
 
     def close(self) -> None:
         """Flush and release; the index is not used after."""
+        ...
+
+
+class IndexCatalog(Protocol):
+    """The generations of the index: one is live, others are being built or kept to go back to.
+
+    A generation is a physical index with a name of its own, such as 'chunks_all-minilm-l6-v2_384_v2_g3'. The live
+    one of an identity is what its alias points to; moving the alias is one atomic step, and searches that run
+    meanwhile see the one or the other, never none.
+    """
+
+    def live(self, identity: IndexIdentity) -> str | None:
+        """The name of the live generation of this identity, or None."""
+        ...
+
+    def generations(self) -> dict[str, IndexIdentity]:
+        """Every generation that is there, whole or half built, with what it was built for."""
+        ...
+
+    def create(self, identity: IndexIdentity) -> str:
+        """A new, empty generation that is not live; its name."""
+        ...
+
+    def open(self, name: str) -> ChunkIndex:
+        """A generation, live or not. Raises IndexUnavailableError where there is none of that name."""
+        ...
+
+    def switch(self, name: str) -> None:
+        """Make the generation the live one of its identity, atomically and durably."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a generation and its bytes. Raises IndexInUseError for a live one. None of that name is no error."""
+        ...
+
+    def close(self) -> None:
+        """Release every open generation."""
         ...

@@ -1,159 +1,180 @@
-"""The index on a Qdrant server or cluster; without a URL, in memory, for tests.
+"""One generation of the index on a Qdrant server or cluster: a collection there, bound by its own name.
 
-One Qdrant collection holds all chunks of one identity, which is in its name and its metadata; the scope is a
-filter on every search. Connects on first use: the application starts, and says so, while Qdrant is down.
+Speaks REST: measured with 384 dimensions on 2 cores, gRPC writes 6 % faster and finds as fast, and after an outage
+its channels wait up to two minutes before they try again.
 """
 
-import re
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 from pydantic import ValidationError
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
 from ingestion.access import AccessScope
-from ingestion.errors import IndexMismatchError, IndexUnavailableError
-from ingestion.index.base import Hit, IndexedChunk, IndexIdentity, IndexQuery
+from ingestion.errors import IndexUnavailableError
+from ingestion.index.base import (
+    NO_CONDITIONS,
+    Attributes,
+    Conditions,
+    Hit,
+    IndexedChunk,
+    IndexedPoint,
+    IndexIdentity,
+    IndexQuery,
+)
 from ingestion.index.fusion import Arm, Found, Question, hybrid_search
+from ingestion.index.payload import AnyOf, Between, Limit, attributes_of, limits_of, payload_of
 from ingestion.index.sparse import Bm25Encoder
 
 # 256 points of 1,024 dimensions as JSON stay well below the server's limit of 32 MB for a request.
 _BATCH = 256
+_PAGE = 1_000
 _TIMEOUT_S = 30
-_CONFLICT = 409
+# A kept-alive connection that the server has closed since shows as one of httpx's errors, told by name: the client
+# library hides its transport. Nothing listening is another error, and so is an answer that takes too long.
+_DROPPED = frozenset({"RemoteProtocolError", "ReadError", "WriteError", "CloseError"})
+_REFUSALS = (ApiException, QdrantException, ValidationError, ValueError, OSError, RuntimeError)
+
+Vectors = Mapping[Arm, list[float] | models.SparseVector | None]
+T = TypeVar("T")
 
 
-def collection_name(identity: IndexIdentity) -> str:
-    """For instance chunks_all-minilm-l6-v2_384_v1."""
-    model = re.sub(r"[^a-z0-9.-]+", "-", identity.embedding_model.lower()).strip("-")
-    return f"chunks_{model}_{identity.dimension}_v{identity.schema_version}"
+class Connection:
+    """The client of one server; without a URL, of an empty engine in this process, for tests. Connects on use.
+
+    While the server is down each call raises IndexUnavailableError; once it is back the next call works.
+    """
+
+    def __init__(self, *, url: str = "", api_key: str = "") -> None:
+        self.in_memory = not url
+        self._client = _client(url, api_key=api_key)
+        # The client's in-memory engine is for one thread at a time.
+        self._turn: AbstractContextManager[object] = nullcontext() if url else threading.Lock()
+
+    def call(self, ask: Callable[[QdrantClient], T]) -> T:
+        """The answer; asked once more where the connection had been dropped, so `ask` must bear being repeated."""
+        try:
+            return self.call_once(ask)
+        except IndexUnavailableError as exc:
+            if not _was_dropped(exc.__cause__):
+                raise
+            return self.call_once(ask)
+
+    def call_once(self, ask: Callable[[QdrantClient], T]) -> T:
+        """The answer. Raises IndexUnavailableError, with what the client raised as its cause."""
+        try:
+            with self._turn:
+                return ask(self._client)
+        except _REFUSALS as exc:
+            raise IndexUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+
+    def close(self) -> None:
+        """Close the connections; calls after it raise IndexUnavailableError."""
+        self.call_once(lambda client: client.close())
 
 
 class QdrantIndex:
-    """ChunkIndex over qdrant-client. Raises IndexUnavailableError and IndexMismatchError on use."""
+    """ChunkIndex over one collection of the server, which is there. Raises IndexUnavailableError on use."""
 
-    def __init__(self, *, identity: IndexIdentity, dense_weight: float, url: str = "", api_key: str = "") -> None:
+    def __init__(self, connection: Connection, *, name: str, identity: IndexIdentity, dense_weight: float) -> None:
         self.identity = identity
+        self._server = connection
+        self._name = name
         self._dense_weight = dense_weight
         self._bm25 = Bm25Encoder()
-        self._name = collection_name(identity)
-        self._in_memory = not url
-        self._client = _client(url, api_key=api_key)
-        self._creating = threading.Lock()
-        # The client's in-memory engine is for one thread at a time.
-        self._turn: AbstractContextManager[object] = nullcontext() if url else threading.Lock()
-        self._ready = False
 
     def upsert(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write the chunks; on return they are applied, not only acknowledged."""
-        with self._in_use():
-            for start in range(0, len(chunks), _BATCH):
-                points = [self._point(each) for each in chunks[start : start + _BATCH]]
-                self._client.upsert(self._name, points=points, wait=True)
+        for start in range(0, len(chunks), _BATCH):
+            self._write([self._point(each) for each in chunks[start : start + _BATCH]])
 
-    def search(self, query: IndexQuery, *, scope: AccessScope, limit: int) -> list[Hit]:
+    def search(
+        self, query: IndexQuery, *, scope: AccessScope, limit: int, conditions: Conditions = NO_CONDITIONS
+    ) -> list[Hit]:
         """The best chunks within `scope`, best first; [] for an empty scope, without asking the server."""
         if scope.is_empty or limit <= 0:
             return []
         terms = self._bm25.query(query.text)
-        vectors: dict[Arm, list[float] | models.SparseVector | None] = {
+        vectors: Vectors = {
             Arm.DENSE: list(query.vector) if any(query.vector) else None,
-            Arm.SPARSE: models.SparseVector(**asdict(terms)) if terms.indices else None,
+            Arm.SPARSE: _sparse(terms.indices, terms.values) if terms.indices else None,
         }
-        within = _matches_any("collection_id", sorted(scope.collection_ids))
+        within = [_condition(each) for each in limits_of(scope, conditions=conditions)]
 
         def ask(questions: Sequence[Question]) -> list[list[Found]]:
             return self._ask(questions, vectors=vectors, within=within)
 
-        with self._in_use():
-            return hybrid_search(ask, limit=limit, dense_weight=self._dense_weight)
+        return hybrid_search(ask, limit=limit, dense_weight=self._dense_weight)
 
-    def delete_document(self, document_id: str) -> None:
-        """Remove every point of the document."""
-        with self._in_use():
-            selector = models.FilterSelector(filter=_of_document(document_id))
-            self._client.delete(self._name, points_selector=selector, wait=True)
+    def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
+        """Remove every point of the document, or those of every other version."""
+        but = [_is("version", except_version)] if except_version is not None else None
+        self._delete(models.FilterSelector(filter=models.Filter(must=[_is("document_id", document_id)], must_not=but)))
+
+    def delete_points(self, chunk_ids: Sequence[str]) -> None:
+        """Remove the points, a page at a time."""
+        for start in range(0, len(chunk_ids), _PAGE):
+            self._delete(models.PointIdsList(points=list(chunk_ids[start : start + _PAGE])))
+
+    def set_attributes(self, attributes: Attributes) -> None:
+        """Replace what the points of this document and version carry."""
+        of = models.Filter(must=[_is("document_id", attributes.document_id), _is("version", attributes.version)])
+        payload = payload_of(attributes)
+        self._server.call(lambda client: client.overwrite_payload(self._name, payload=payload, points=of, wait=True))
+
+    def points(self) -> Iterator[IndexedPoint]:
+        """Every point, in the order of their ids; one page is held at a time."""
+        after: models.ExtendedPointId | None = None
+        while True:
+            page, following = self._page(after)
+            yield from (IndexedPoint(str(each.id), attributes_of(each.payload)) for each in page)
+            if following is None:
+                return
+            after = following
 
     def count(self, *, document_id: str | None = None) -> int:
         """Exact number of points."""
-        only = _of_document(document_id) if document_id is not None else None
-        with self._in_use():
-            return self._client.count(self._name, count_filter=only, exact=True).count
+        only = models.Filter(must=[_is("document_id", document_id)]) if document_id is not None else None
+        return self._server.call(lambda client: client.count(self._name, count_filter=only, exact=True)).count
 
     def close(self) -> None:
-        """Close the connections."""
-        with _translated():
-            self._client.close()
+        """Nothing to release: the connections are the catalog's."""
 
-    @contextmanager
-    def _in_use(self) -> Iterator[None]:
-        with _translated(), self._turn:
-            self._ensure_collection()
-            yield
+    def _write(self, points: list[models.PointStruct]) -> None:
+        self._server.call(lambda client: client.upsert(self._name, points=points, wait=True))
+
+    def _page(self, after: models.ExtendedPointId | None) -> tuple[list[models.Record], models.ExtendedPointId | None]:
+        return self._server.call(
+            lambda client: client.scroll(
+                self._name, offset=after, limit=_PAGE, with_payload=True, with_vectors=False, timeout=_TIMEOUT_S
+            )
+        )
+
+    def _delete(self, selector: models.PointsSelector) -> None:
+        self._server.call(lambda client: client.delete(self._name, points_selector=selector, wait=True))
 
     def _ask(
-        self,
-        questions: Sequence[Question],
-        *,
-        vectors: dict[Arm, list[float] | models.SparseVector | None],
-        within: models.FieldCondition,
+        self, questions: Sequence[Question], *, vectors: Vectors, within: list[models.Condition]
     ) -> list[list[Found]]:
         asked = [each for each in questions if vectors[each.arm] is not None]
         if not asked:
             return [[] for _ in questions]
         requests = [_request(each, vector=vectors[each.arm], within=within) for each in asked]
-        answers = iter(self._client.query_batch_points(self._name, requests=requests))
+        answers = iter(self._server.call(lambda client: client.query_batch_points(self._name, requests=requests)))
         return [_found(next(answers)) if vectors[each.arm] is not None else [] for each in questions]
 
     def _point(self, chunk: IndexedChunk) -> models.PointStruct:
         terms = self._bm25.document(chunk.text)
         return models.PointStruct(
             id=chunk.chunk_id,
-            vector={
-                Arm.DENSE.value: list(chunk.vector),
-                Arm.SPARSE.value: models.SparseVector(**asdict(terms)),
-            },
-            payload={"collection_id": chunk.collection_id, "document_id": chunk.document_id},
+            vector={Arm.DENSE.value: list(chunk.vector), Arm.SPARSE.value: _sparse(terms.indices, terms.values)},
+            payload=dict(payload_of(chunk.attributes)),
         )
-
-    def _ensure_collection(self) -> None:
-        if self._ready:
-            return
-        with self._creating:
-            if not self._client.collection_exists(self._name):
-                self._create()
-            self._check()
-            self._ready = True
-
-    def _create(self) -> None:
-        try:
-            self._client.create_collection(
-                self._name,
-                vectors_config={
-                    Arm.DENSE.value: models.VectorParams(size=self.identity.dimension, distance=models.Distance.COSINE)
-                },
-                sparse_vectors_config={Arm.SPARSE.value: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                metadata=asdict(self.identity),
-            )
-        except UnexpectedResponse as exc:
-            # Another process was first.
-            if exc.status_code != _CONFLICT:
-                raise
-        if self._in_memory:
-            return
-        tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
-        self._client.create_payload_index(self._name, field_name="collection_id", field_schema=tenant, wait=True)
-        keyword = models.PayloadSchemaType.KEYWORD
-        self._client.create_payload_index(self._name, field_name="document_id", field_schema=keyword, wait=True)
-
-    def _check(self) -> None:
-        config = self._client.get_collection(self._name).config
-        if config.metadata != asdict(self.identity):
-            raise IndexMismatchError(f"collection {self._name} was built with {config.metadata}")
 
 
 def _client(url: str, *, api_key: str) -> QdrantClient:
@@ -167,43 +188,41 @@ def _client(url: str, *, api_key: str) -> QdrantClient:
         )
 
 
+def _was_dropped(cause: BaseException | None) -> bool:
+    return isinstance(cause, ResponseHandlingException) and type(cause.source).__name__ in _DROPPED
+
+
 def _request(
-    question: Question, *, vector: list[float] | models.SparseVector | None, within: models.FieldCondition
+    question: Question, *, vector: list[float] | models.SparseVector | None, within: list[models.Condition]
 ) -> models.QueryRequest:
-    must: list[models.Condition] = [within]
-    if question.ids is not None:
-        must.append(models.HasIdCondition(has_id=list(question.ids)))
+    among = [models.HasIdCondition(has_id=list(question.ids))] if question.ids is not None else []
     return models.QueryRequest(
         query=vector,
         using=question.arm.value,
-        filter=models.Filter(must=must),
+        filter=models.Filter(must=[*within, *among]),
         limit=question.limit,
         with_payload=["document_id"],
     )
 
 
 def _found(answer: models.QueryResponse) -> list[Found]:
-    return [Found(str(point.id), str((point.payload or {})["document_id"]), point.score) for point in answer.points]
+    return [
+        Found(str(point.id), str((point.payload or {}).get("document_id", "")), point.score) for point in answer.points
+    ]
 
 
-def _matches_any(key: str, values: list[str]) -> models.FieldCondition:
-    return models.FieldCondition(key=key, match=models.MatchAny(any=values))
+def _condition(limit: Limit) -> models.Condition:
+    match limit:
+        case AnyOf(field, values):
+            return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+        case Between(field, least, most):
+            return models.FieldCondition(key=field, range=models.Range(gte=least, lte=most))
 
 
-def _of_document(document_id: str) -> models.Filter:
-    return models.Filter(must=[models.FieldCondition(key="document_id", match=models.MatchValue(value=document_id))])
+def _is(field: str, value: str | int) -> models.FieldCondition:
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (
-        ApiException,
-        ResponseHandlingException,
-        ValidationError,
-        ValueError,
-        OSError,
-        RuntimeError,
-    ) as exc:
-        raise IndexUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+def _sparse(indices: list[int], values: list[float]) -> models.SparseVector:
+    # Not by asdict: it copies number by number, at three times the cost of the terms themselves.
+    return models.SparseVector(indices=indices, values=values)

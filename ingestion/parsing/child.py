@@ -1,126 +1,203 @@
-"""The parsing child: `python -m ingestion.parsing.child PATH PARSER OUT LIMITS`. Limits itself, parses, writes JSON.
-
-| guard | against |
-|---|---|
-| RLIMIT_AS, _CPU, _FSIZE, _NOFILE, _CORE | bombs, loops, floods of output |
-| PR_SET_PDEATHSIG | outliving a parent that was killed |
-| audit hook | sockets, processes, writing outside the working folder |
+"""The parsing child, from the fork on: limits itself, does one job, writes JSON, and ends.
 
 Anything that goes wrong is an answer: {"error": {"code", "message"}}. Only a crash gives none.
 """
 
-import ctypes
+import base64
+import errno
 import importlib
 import json
+import math
 import os
-import resource
-import signal
 import sys
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ingestion.errors import DamagedDocumentError, NoTextError, ParseError, ParseMemoryError, TooMuchTextError
-from ingestion.parsing.base import MOST_SECTIONS, ParsedDocument, Parser
+from ingestion.errors import (
+    DamagedDocumentError,
+    IngestionError,
+    NoTextError,
+    PageNotFoundError,
+    ParseError,
+    ParseMemoryError,
+    StorageFullError,
+    TooMuchTextError,
+)
+from ingestion.parsing import sandbox
+from ingestion.parsing.base import MOST_SECTIONS, Line, Ocr, ParsedDocument, ParseOptions, Parser, Section
+from ingestion.parsing.jobs import ANSWER, LOG, NO_ROOM_STATUS, PICTURE, UNPACKED, Job, Task
 
-_PR_SET_PDEATHSIG = 1
-_OPEN_FILES = 64
-_NICENESS = 5
-_REFUSED_EVENTS = (
-    "socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.kill",
-    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod", "os.chown",
-    "os.truncate", "shutil.", "urllib.", "ftplib.", "smtplib.", "pty.",
-)  # fmt: skip
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-
-def main(arguments: list[str]) -> None:
-    """Parse one file within limits. `arguments`: path, parser as 'module:Class', output path, limits as JSON."""
-    path, parser, out, limits = arguments
-    limit: dict[str, int] = json.loads(limits)
-    _die_with_parent(limit["parent_pid"])
-    _limit_resources(limit)
-    sys.addaudithook(_auditor(Path.cwd()))
-    answer = _answer(Path(path), parser=parser, max_chars=limit["max_text_chars"])
-    Path(out).write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8", errors="replace")
-
-
-def _die_with_parent(parent_pid: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the line above took hold.
-    if os.getppid() != parent_pid:
-        raise SystemExit("the parent is gone")
+# Bounds of an answer, which the parent checks again.
+MOST_LINES = 200_000
+MOST_NOTES, MOST_NOTE_CHARS = 50, 300
+MOST_TITLE_CHARS = 500
+MOST_PLACE_CHARS = 300
+# A box is in whole ten-thousandths of its page: a tenth of a point on A4.
+BOX_UNITS = 10_000
+NUMBERS_A_LINE = 6
+_MOST_MESSAGE_CHARS = 500
 
 
-def _limit_resources(limit: dict[str, int]) -> None:
-    for name, value in (
-        (resource.RLIMIT_AS, limit["memory_bytes"]),
-        (resource.RLIMIT_CPU, limit["cpu_s"]),
-        (resource.RLIMIT_FSIZE, limit["output_bytes"]),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(name, (value, value))
-    os.nice(_NICENESS)
-
-
-def _auditor(folder: Path) -> Any:
-    root = str(folder.resolve()) + os.sep
-
-    def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        if event.startswith(_REFUSED_EVENTS):
-            raise PermissionError(f"a parser may not: {event}")
-        if event == "open" and _writes(arguments) and not os.path.realpath(str(arguments[0])).startswith(root):
-            raise PermissionError("a parser may not write outside its folder")
-
-    return audit
-
-
-def _writes(arguments: tuple[Any, ...]) -> bool:
-    _, mode, flags = arguments
-    if isinstance(mode, str):
-        return any(letter in mode for letter in "wax+")
-    return isinstance(flags, int) and bool(flags & _WRITING)
-
-
-def _answer(path: Path, *, parser: str, max_chars: int) -> dict[str, Any]:
+def run(job: Job) -> NoReturn:
+    """Do the job in this process, which the fork server has just forked, and end it."""
     try:
-        return {"document": _as_json(_parsed(path, parser=parser, max_chars=max_chars))}
-    except ParseError as exc:
-        return _error(exc)
-    except MemoryError:
-        return _error(ParseMemoryError("needed more memory than the limit"))
-    except RecursionError:
-        return _error(DamagedDocumentError("nested too deeply"))
+        os.chdir(job.folder)
+        _log_to(job.folder / LOG)
+        os.environ.update(HOME=str(job.folder), TMPDIR=str(job.folder))
+        _write(job.folder / ANSWER, _answer(job))
+        sys.stderr.flush()
+    except OSError as exc:
+        if not isinstance(_of_storage(exc), StorageFullError):
+            raise
+        os._exit(NO_ROOM_STATUS)
+    os._exit(0)
+
+
+def _write(path: Path, answer: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8", errors="replace")
+    except (OSError, MemoryError) as exc:
+        # Perhaps there is room for the error.
+        path.write_text(json.dumps(_error(_of_storage(exc) or exc)), encoding="utf-8")
+
+
+def _log_to(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    # Our own code, loaded before the sandbox closes: what cannot be loaded is no fault of the file.
+    module, _, name = job.target.partition(":")
+    target = getattr(importlib.import_module(module), name)
+    sandbox.enter(limits=job.limits, file=job.file, folder=job.folder)
+    try:
+        return _DOING[job.task](job, target)
     except Exception as exc:
-        # A parser's own exception on a broken file is the file's fault as far as anyone can tell here.
-        return _error(DamagedDocumentError(f"{type(exc).__name__}: {str(exc)[:500]}"))
+        return _error(_of_storage(exc) or exc)
 
 
-def _parsed(path: Path, *, parser: str, max_chars: int) -> ParsedDocument:
-    module, _, name = parser.partition(":")
-    reader: Parser = getattr(importlib.import_module(module), name)(max_chars=max_chars)
-    parsed = reader.parse(path)
-    if sum(len(section.text) for section in parsed.sections) > max_chars:
+def _parse(job: Job, target: Any) -> dict[str, Any]:
+    max_chars = int(job.arguments["max_chars"])
+    options = ParseOptions(max_chars=max_chars, ocr=Ocr(job.arguments["ocr"]), name=job.arguments["name"])
+    parser: Parser = target(options)
+    parsed = parser.parse(job.file)
+    _check(parsed, max_chars=max_chars)
+    return {"document": _as_json(parsed)}
+
+
+def _unpack(job: Job, target: Any) -> dict[str, Any]:
+    into = job.folder / UNPACKED
+    into.mkdir()
+    members = target(job.file, into, **job.arguments)
+    return {"members": [[_plain(each.name), os.path.relpath(into / each.file, into)] for each in members]}
+
+
+def _render(job: Job, target: Any) -> dict[str, Any]:
+    picture = target(job.file, page=job.arguments["page"], width=job.arguments["width"])
+    (job.folder / PICTURE).write_bytes(picture)
+    return {"picture": True}
+
+
+_DOING = {Task.PARSE: _parse, Task.UNPACK: _unpack, Task.RENDER: _render}
+
+
+def _check(parsed: ParsedDocument, *, max_chars: int) -> None:
+    sections = parsed.sections
+    if sum(len(section.text) for section in sections) > max_chars:
         raise TooMuchTextError(f"more than {max_chars} characters")
-    if len(parsed.sections) > MOST_SECTIONS or sum(len(section.heading) for section in parsed.sections) > max_chars:
+    around = sum(len(section.heading) + len(section.header) for section in sections)
+    if len(sections) > MOST_SECTIONS or around > max_chars:
         raise TooMuchTextError("too many sections or too much in their headings")
-    if not any(char.isalnum() for section in parsed.sections for char in section.text):
+    if not any(_says_something(char) for section in sections for char in section.text):
         raise NoTextError("no text was found")
-    return parsed
+
+
+def _says_something(char: str) -> bool:
+    """Letters and digits of any script, and pictures: a cell may hold an emoji alone."""
+    return char.isalnum() or unicodedata.category(char) == "So"
 
 
 def _as_json(parsed: ParsedDocument) -> dict[str, Any]:
+    left = MOST_LINES
+    sections = []
+    for section in parsed.sections:
+        sections.append(_section(section, lines=section.lines if len(section.lines) <= left else ()))
+        left -= len(section.lines)
+    notes = [note[:MOST_NOTE_CHARS] for note in parsed.notes]
+    if left < 0:
+        notes.insert(0, f"Places to highlight were left out after {MOST_LINES} lines.")
     return {
-        "sections": [[section.text, section.page, section.heading] for section in parsed.sections],
+        "sections": sections,
         "pages": parsed.pages,
-        "title": parsed.title,
+        "title": _plain(parsed.title)[:MOST_TITLE_CHARS],
+        "dated": parsed.dated.isoformat() if parsed.dated else None,
+        "notes": notes[:MOST_NOTES],
     }
 
 
-def _error(error: ParseError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": str(error)}}
+def _section(section: Section, *, lines: Iterable[Line]) -> list[Any]:
+    return [
+        _plain(section.text),
+        section.page,
+        _plain(section.heading),
+        _plain(section.place)[:MOST_PLACE_CHARS],
+        section.is_table,
+        _plain(section.header),
+        _packed(lines, most=len(section.text)),
+    ]
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _plain(text: str) -> str:
+    # No database column takes it; a space keeps the positions of what follows.
+    return text.replace("\x00", " ")
+
+
+def _packed(lines: Iterable[Line], *, most: int) -> str:
+    numbers = array("I")
+    for line in lines:
+        numbers.extend(_numbers(line, most=most))
+    return base64.b64encode(numbers.tobytes()).decode("ascii")
+
+
+def _numbers(line: Line, *, most: int) -> Iterator[int]:
+    box = (line.left, line.top, line.right, line.bottom)
+    if all(math.isfinite(share) for share in box) and 0 <= line.start < line.end <= most:
+        left, top, right, bottom = (round(min(1.0, max(0.0, share)) * BOX_UNITS) for share in box)
+        yield from (line.start, line.end, min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+
+
+def _of_storage(error: BaseException) -> IngestionError | None:
+    """What the disk or its limit said, however a parser has wrapped it."""
+    cause: BaseException | None = error
+    for _ in range(20):
+        if cause is None:
+            return None
+        if isinstance(cause, OSError):
+            if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+                return StorageFullError("no room for the parser's temporary files")
+            if cause.errno == errno.EFBIG:
+                return TooMuchTextError("a temporary file above the limit")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    known = _translated(error)
+    return {"error": {"code": known.code, "message": str(known)[:_MOST_MESSAGE_CHARS]}}
+
+
+def _translated(error: Exception) -> IngestionError:
+    match error:
+        case ParseError() | StorageFullError() | PageNotFoundError():
+            return error
+        case MemoryError():
+            return ParseMemoryError("needed more memory than the limit")
+        case RecursionError():
+            return DamagedDocumentError("nested too deeply")
+    # A parser's own exception on a broken file is the file's fault as far as anyone can tell here.
+    return DamagedDocumentError(f"{type(error).__name__}: {error}")

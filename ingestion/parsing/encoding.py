@@ -27,12 +27,16 @@ _NOT_DETECTED = [
     *("utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"),
     *("mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish"),
 ]
-# PostgreSQL refuses NUL, UTF-8 refuses lone surrogates; the rest is invisible and can carry hidden
-# instructions or turn the reading direction round: bidirectional overrides, zero-width, tag characters.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+# Invisible, and able to carry hidden instructions or to turn the reading direction round: zero-width, bidirectional
+# overrides, invisible operators, Hangul fillers, annotations, musical controls, tag characters and the variation
+# selectors beyond them. What writing needs stays: joiners (U+200C, U+200D), direction marks, emoji's selectors.
+_HIDING = (
+    "\u180e\u200b\u2060-\u2064\u202a-\u202e\u2066-\u206f\u3164\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
 )
+_HIDDEN = re.compile(f"[{_HIDING}]")
+# PostgreSQL refuses NUL, UTF-8 refuses lone surrogates; soft hyphens would part the words that are searched for.
+_UNWANTED = re.compile(f"[\x00-\x08\x0b\x0e-\x1f\x7f\xad\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff{_HIDING}]")
 _LINE_END = re.compile("\r\n?|\x0c|\x85|\u2028|\u2029")
 # Each run of blanks is looked at once, from its beginning: a line of a million blanks must not take a million squared.
 _TRAILING_BLANKS = re.compile(r"(?<![ \t])[ \t]++(?=\n|$)")
@@ -43,8 +47,16 @@ _NEVER_DECLARED = {"utf-7", "unicode-escape", "raw-unicode-escape", "punycode", 
 
 def clean(text: str) -> str:
     """Text that every store takes: line ends as \\n, no invisible controls, no trailing blanks on lines."""
+    if text.isascii() and text.isprintable():
+        # One line of nothing special, as most cells and paragraphs are.
+        return text.rstrip(" ")
     plain = _UNWANTED.sub("", _LINE_END.sub("\n", text)).replace("\xa0", " ")
     return _TRAILING_BLANKS.sub("", plain)
+
+
+def hidden_characters(text: str) -> int:
+    """How many characters nobody sees `clean` takes out of the text: a document full of them hides something."""
+    return 0 if text.isascii() else len(_HIDDEN.findall(text))
 
 
 def decode(data: bytes, *, declared: str | None = None) -> str:

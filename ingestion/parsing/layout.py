@@ -1,4 +1,4 @@
-"""From lines on pages to paragraphs under headings. Knows no PDF library: lines come in, text goes out.
+"""From lines on pages to paragraphs and tables under headings. Knows no PDF library: lines come in, text goes out.
 
 | step | rule |
 |---|---|
@@ -8,12 +8,17 @@
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
+from ingestion.parsing import base, tables
 from ingestion.parsing.base import Section
+from ingestion.parsing.pdf_tables import continued
+from ingestion.parsing.places import Box, Word
+from ingestion.parsing.table_rows import Table
 
 # A running header or footer is within this many lines of the page's edge.
 _EDGE_LINES = 3
@@ -34,19 +39,31 @@ _LETTER = re.compile(r"[^\W\d_]")
 _HYPHENATED_CHARS = 80
 # Two boxes whose heights differ by less are of one font size.
 _SAME_HEIGHT = 0.1
+# A table is at the edge of its page with as many lines, a page number, beyond it.
+_TABLE_NEAR_EDGE = 2
+# Titles of an outline are cut off at 200 letters; blanks do not count.
+_MOST_TITLE_CHARS = 500
+_WIDE_SCRIPT = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
 # A gap this much larger than the usual one, in line heights, sets paragraphs apart.
 _APART = 0.3
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line as it stands on the page; the box is in points, and zero where unknown."""
+    """A line as it stands on the page; places are in points, and zero where unknown.
+
+    `bottom` and `top` are those of its font, `box` is around all of it. A table stands in the order of lines as one
+    without text.
+    """
 
     text: str
     left: float = 0.0
     right: float = 0.0
     bottom: float = 0.0
     top: float = 0.0
+    box: Box | None = None
+    words: tuple[Word, ...] = ()
+    table: Table | None = None
 
     @property
     def height(self) -> float:
@@ -56,10 +73,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Page:
-    """`number` counts from 1."""
+    """`number` counts from 1, sizes are in points. `place` as in Section."""
 
     number: int
     lines: tuple[Line, ...]
+    width: float = 0.0
+    height: float = 0.0
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,25 +91,97 @@ class Heading:
 
 
 def sections(pages: Sequence[Page], *, outline: Sequence[Heading]) -> list[Section]:
-    """Sections in reading order; each lies on one page and under one heading."""
-    pages = _without_running_lines(pages)
+    """Sections in reading order; each lies on one page and under one heading, and is prose or a table.
+
+    The pages are without running lines.
+    """
+    pages = _with_continued_tables(pages)
     cuts = _cut_by_outline(pages, outline=outline) if outline else _cut_by_size(pages)
     words = _vocabulary(pages)
-    found = (Section(_paragraphs(lines, words=words), page, heading) for page, heading, lines in cuts)
-    return [section for section in found if section.text]
+    return [section for page, heading, lines in cuts for section in _of_cut(page, heading, lines, words=words)]
 
 
-_Cut = tuple[int, str, list[Line]]
+_Cut = tuple[Page, str, list[Line]]
 
 
-def _without_running_lines(pages: Sequence[Page]) -> Sequence[Page]:
+def _of_cut(page: Page, heading: str, lines: Sequence[Line], *, words: frozenset[str]) -> Iterator[Section]:
+    for table, run in groupby(lines, key=lambda line: line.table):
+        if table is not None:
+            yield _table(page, heading, table)
+        else:
+            section = _prose(page, heading, list(run), words=words)
+            if section.text:
+                yield section
+
+
+def _prose(page: Page, heading: str, lines: Sequence[Line], *, words: frozenset[str]) -> Section:
+    text, spans = _paragraphs(lines, words=words)
+    places = [
+        _on_page(page, line.box, start=start, end=end)
+        for line, (start, end) in zip(lines, spans, strict=True)
+        if line.box is not None and start < end
+    ]
+    return Section(text, page=page.number, heading=heading, place=page.place, lines=tuple(places))
+
+
+def _table(page: Page, heading: str, table: Table) -> Section:
+    rows = [tables.row(cells) for cells in table.rows]
+    places, start = [], 0
+    for row, box in zip(rows, table.boxes, strict=True):
+        places.append(_on_page(page, box, start=start, end=start + len(row)))
+        start += len(row) + 1
+    header = tables.head(table.header) if table.is_headed else ""
+    return Section(
+        "\n".join(rows),
+        page=page.number,
+        heading=heading,
+        place=page.place,
+        is_table=True,
+        header=header,
+        lines=tuple(places),
+    )
+
+
+def _on_page(page: Page, box: Box, *, start: int, end: int) -> base.Line:
+    width, height = max(page.width, 1.0), max(page.height, 1.0)
+    return base.Line(
+        start,
+        end,
+        left=_share(box.left / width),
+        top=_share(1 - box.top / height),
+        right=_share(box.right / width),
+        bottom=_share(1 - box.bottom / height),
+    )
+
+
+def _share(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 4)
+
+
+def _with_continued_tables(pages: Sequence[Page]) -> list[Page]:
+    """A table that ends one page and begins the next is one table with one head."""
+    found: list[Page] = []
+    above: Table | None = None
+    for page in pages:
+        lines = list(page.lines)
+        near = [index for index, line in enumerate(lines[:_TABLE_NEAR_EDGE]) if line.table]
+        for index in near[:1]:
+            table = lines[index].table
+            lines[index] = replace(lines[index], table=continued(table, above=above) if table else None)
+        above = next((line.table for line in lines[-_TABLE_NEAR_EDGE:][::-1] if line.table), None)
+        found.append(replace(page, lines=tuple(lines)))
+    return found
+
+
+def without_running_lines(pages: Sequence[Page]) -> Sequence[Page]:
+    """The pages without the headers and footers that recur on most of them."""
     if len(pages) < _RUNNING_FROM_PAGES:
         return pages
     seen = Counter(key for page in pages for key in {_running_key(line) for line in _edges(page)})
     filled = sum(1 for page in pages if page.lines)
     running = {key for key, count in seen.items() if count > max(2, filled * _RUNNING_SHARE)}
     # A page of running lines alone says what it says in them.
-    return [Page(page.number, tuple(_kept(page, running=running)) or page.lines) for page in pages]
+    return [replace(page, lines=tuple(_kept(page, running=running)) or page.lines) for page in pages]
 
 
 def _running_key(line: Line) -> str:
@@ -123,16 +215,30 @@ def _cut_by_outline(pages: Sequence[Page], *, outline: Sequence[Heading]) -> Ite
             current = " > ".join(entries[-1].path)
 
 
-def _located(page: Page, *, entries: Iterable[Heading]) -> Iterator[tuple[int, str]]:
+def _located(page: Page, *, entries: Sequence[Heading]) -> Iterator[tuple[int, str]]:
     """The lines of a page that are titles of the outline's entries, in order."""
+    places = _lines_by_title(page, titles={_letters(entry.path[-1]) for entry in entries} - {""})
     index = 0
     for entry in entries:
-        title = _letters(entry.path[-1])
-        for number in range(index, len(page.lines)):
-            if title and _letters(page.lines[number].text).endswith(title):
-                yield number, " > ".join(entry.path)
-                index = number + 1
+        numbers = places.get(_letters(entry.path[-1]), [])
+        found = bisect_left(numbers, index)
+        if found < len(numbers):
+            yield numbers[found], " > ".join(entry.path)
+            index = numbers[found] + 1
+
+
+def _lines_by_title(page: Page, *, titles: set[str]) -> dict[str, list[int]]:
+    """Title → the lines that end with it; each line is looked at once for each length of a title."""
+    lengths = sorted({len(title) for title in titles})
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(page.lines):
+        letters = _letters(line.text[-_MOST_TITLE_CHARS:])
+        for length in lengths:
+            if length > len(letters):
                 break
+            if letters[-length:] in titles:
+                places.setdefault(letters[-length:], []).append(number)
+    return places
 
 
 def _letters(text: str) -> str:
@@ -188,10 +294,10 @@ def _cut_page(page: Page, *, starts: dict[int, str], current: str) -> Iterator[_
     lines: list[Line] = []
     for index, line in enumerate(page.lines):
         if index in starts:
-            yield page.number, current, lines
+            yield page, current, lines
             current, lines = starts[index], []
         lines.append(line)
-    yield page.number, current, lines
+    yield page, current, lines
 
 
 def _vocabulary(pages: Sequence[Page]) -> frozenset[str]:
@@ -204,20 +310,28 @@ def _vocabulary(pages: Sequence[Page]) -> frozenset[str]:
     return frozenset(words)
 
 
-def _paragraphs(lines: Sequence[Line], *, words: frozenset[str]) -> str:
+def _paragraphs(lines: Sequence[Line], *, words: frozenset[str]) -> tuple[str, list[tuple[int, int]]]:
+    """The text, and where in it each line stands."""
     width = max((line.right for line in lines), default=0.0)
     usual = _usual_gap(lines)
     # Parts, joined once: a page may hold every line of the document, and its text so far is long.
     parts = [lines[0].text] if lines else []
+    length = len(parts[0]) if parts else 0
+    spans = [(0, length)] if parts else []
     for previous, line in pairwise(lines):
         before = "".join(parts[-3:])[-_HYPHENATED_CHARS:]
+        joint = ""
         if _HYPHEN_END.search(before) and line.text[:1].islower():
             if not _keeps_hyphen(before, line.text, words=words):
                 parts[-1] = parts[-1][:-1]
+                length -= 1
+                spans[-1] = (spans[-1][0], length)
         else:
-            parts.append(_joint(previous, line, width=width, usual=usual))
-        parts.append(line.text)
-    return "".join(parts).strip()
+            joint = _joint(previous, line, width=width, usual=usual)
+        parts += [joint, line.text]
+        spans.append((length + len(joint), length + len(joint) + len(line.text)))
+        length = spans[-1][1]
+    return "".join(parts), spans
 
 
 def _keeps_hyphen(text: str, following: str, *, words: frozenset[str]) -> bool:
@@ -247,6 +361,9 @@ def _joint(previous: Line, line: Line, *, width: float, usual: float) -> str:
         return "\n\n"
     if _LIST_ITEM.match(line.text) or _is_row(previous.text) or _is_row(line.text):
         return "\n"
+    if _WIDE_SCRIPT.match(previous.text[-1:]) and _WIDE_SCRIPT.match(line.text[:1]):
+        # No blanks between words there, and none at a line's end.
+        return "" if not _SENTENCE_END.search(previous.text) else "\n"
     short = width > 0 and previous.right < width * 0.75
     if short and (_SENTENCE_END.search(previous.text) or not line.text[:1].islower()):
         return "\n"

@@ -1,37 +1,44 @@
-"""PDF by PDFium: lines with their places on the page, which `layout` turns into paragraphs under headings.
+"""PDF by PDFium: what a reader sees on each page, as prose and tables with their places.
 
 PDFium ends the process on some malformed files; only the parsing child may run this.
 """
 
-import ctypes
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingestion.errors import DamagedDocumentError, EncryptedDocumentError, ParseError, TooMuchTextError
-from ingestion.parsing.base import ParsedDocument, Section
+from ingestion.parsing import dates
+from ingestion.parsing.base import ParsedDocument, ParseOptions
 from ingestion.parsing.encoding import clean
-from ingestion.parsing.layout import Heading, Line, Page, sections
+from ingestion.parsing.layout import Heading, Line, Page, sections, without_running_lines
 from ingestion.parsing.markdown import plain
+from ingestion.parsing.pdf_page import PdfPage, read_page
+from ingestion.parsing.pdf_scans import Scans
+from ingestion.parsing.pdf_tables import tables
+from ingestion.parsing.places import Rule, TextLine
+from ingestion.parsing.reading_order import line_box, parted_columns
+from ingestion.parsing.table_rows import Table
 
 _MOST_PAGES = 20_000
 _MOST_OUTLINE_ENTRIES = 5_000
 _OUTLINE_DEPTH = 6
-# PDFium writes a hyphen at a line's end, and the line end with it, as one of these marks.
-_LINE = re.compile("[^\r\n\ufffe\x02]*[\ufffe\x02]|[^\r\n\ufffe\x02]+")
-_HYPHEN_MARK = re.compile("[\ufffe\x02]$")
-_UNTITLED = re.compile(r"^(microsoft (word|powerpoint|excel)\b|untitled|.*\.(docx?|pptx?|xlsx?|indd|tex|dvi)$)", re.I)
+_PROGRAM_FILE = r".*\.(docx?|pptx?|xlsx?|od[tps]|indd|tex|dvi|png|jpe?g|tiff?)"
+_UNTITLED = re.compile(rf"^(microsoft (word|powerpoint|excel)\b|untitled|{_PROGRAM_FILE}$)", re.I)
+# D:YYYYMMDDHHmmSSOHH'mm' (ISO 32000-1, 7.9.4); all after the year may be missing, and often is wrong.
+_DATE = re.compile(r"^\s*(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\s*(?:([+\-Z])(\d\d)?'?(\d\d)?)?")
 
 
 @dataclass(frozen=True)
 class PdfParser:
-    """application/pdf. Gives sections per page and heading; the text of a scanned page is not read."""
+    """application/pdf. Gives sections per page and heading; text of scans is recognised as the options say."""
 
-    max_chars: int
+    options: ParseOptions
 
     def parse(self, path: Path) -> ParsedDocument:
         """Raises EncryptedDocumentError, DamagedDocumentError and TooMuchTextError."""
@@ -39,22 +46,31 @@ class PdfParser:
         count = len(document)
         if count > _MOST_PAGES:
             raise TooMuchTextError(f"{count} pages")
-        pages = self._pages(document, count=count)
-        found = sections(pages, outline=_outline(document))
+        read = self._pages(document, count=count)
+        scans = Scans(document, ocr=self.options.ocr)
+        read = scans.with_recognised(read)
+        pages = [
+            as_page(page.number, parted_columns(page.lines), width=page.width, height=page.height) for page in read
+        ]
+        pages = [
+            with_tables(page, rules=each.rules) for page, each in zip(without_running_lines(pages), read, strict=True)
+        ]
         return ParsedDocument(
-            sections=tuple(Section(clean(each.text), page=each.page, heading=each.heading) for each in found),
+            sections=tuple(sections(pages, outline=_outline(document))),
             pages=count,
             title=_title(document),
+            dated=_dated(document),
+            notes=(*_notes(read), *scans.notes()),
         )
 
-    def _pages(self, document: pypdfium2.PdfDocument, *, count: int) -> list[Page]:
-        pages: list[Page] = []
+    def _pages(self, document: pypdfium2.PdfDocument, *, count: int) -> list[PdfPage]:
+        pages: list[PdfPage] = []
         chars = 0
-        for index in range(count):
-            page = _read(document, index=index)
+        for number in range(1, count + 1):
+            page = read_page(document, number=number)
             chars += sum(len(line.text) for line in page.lines)
-            if chars > self.max_chars:
-                raise TooMuchTextError(f"more than {self.max_chars} characters")
+            if chars > self.options.max_chars:
+                raise TooMuchTextError(f"more than {self.options.max_chars} characters")
             pages.append(page)
         return pages
 
@@ -63,59 +79,50 @@ def _opened(path: Path) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as exc:
-        raise _opening_error(exc) from exc
+        raise opening_error(exc) from exc
 
 
-def _opening_error(exc: pypdfium2.PdfiumError) -> ParseError:
+def opening_error(exc: pypdfium2.PdfiumError) -> ParseError:
+    """What it means that PDFium does not open a file."""
     if getattr(exc, "err_code", None) in {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}:
         return EncryptedDocumentError("the PDF needs a password")
     return DamagedDocumentError(f"no readable PDF: {exc}")
 
 
-def _read(document: pypdfium2.PdfDocument, *, index: int) -> Page:
-    """The lines of one page. A page that PDFium cannot load is empty: the others are still worth having."""
-    try:
-        page = document[index]
-    except pypdfium2.PdfiumError:
-        return Page(number=index + 1, lines=())
-    try:
-        text_page = page.get_textpage()
-        lines = tuple(_lines(text_page))
-        text_page.close()
-    except (pypdfium2.PdfiumError, AssertionError):
-        lines = ()
-    finally:
-        page.close()
-    return Page(number=index + 1, lines=lines)
+def as_page(number: int, lines: Iterable[TextLine], *, width: float, height: float) -> Page:
+    """A page of lines, as layout takes it; sizes in the units of the words' places."""
+    return Page(number, tuple(_line(line) for line in lines if line.words), width, height)
 
 
-def _lines(text_page: pypdfium2.PdfTextPage) -> Iterator[Line]:
-    text = text_page.get_text_range()
-    for part in _LINE.finditer(text):
-        if part.group().strip():
-            yield _line(text_page, part.group(), start=part.start())
+def _line(line: TextLine) -> Line:
+    """The middle word gives the height: the first may be a bullet, the last a footnote's mark."""
+    box = line_box(line)
+    middle = line.words[len(line.words) // 2]
+    return Line(
+        line.text, left=box.left, right=box.right, bottom=middle.bottom, top=middle.top, box=box, words=line.words
+    )
 
 
-def _line(text_page: pypdfium2.PdfTextPage, text: str, *, start: int) -> Line:
-    """The middle character gives the height: the first may be a bullet, the last a footnote's mark."""
-    stripped = text.strip()
-    first = start + text.index(stripped)
-    middle = len(stripped) // 2
-    middle += 1 if stripped[middle : middle + 1].isspace() else 0
-    left = _box(text_page, first)
-    right = _box(text_page, first + len(stripped) - 1)
-    _, bottom, _, top = _box(text_page, first + middle)
-    words = _HYPHEN_MARK.sub("-", stripped)
-    return Line(words, left=min(left[0], right[0]), right=max(left[2], right[2]), bottom=bottom, top=top)
+def with_tables(page: Page, *, rules: Sequence[Rule]) -> Page:
+    """The page with tables in the place of the lines that they are made of."""
+    found = tables([word for line in page.lines for word in line.words], rules)
+    return replace(page, lines=tuple(_around(page.lines, found))) if found else page
 
 
-def _box(text_page: pypdfium2.PdfTextPage, text_index: int) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top in points of a character's font box; zeros where PDFium has none."""
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, text_index)
-    rect = pdfium.FS_RECTF()
-    if index < 0 or not pdfium.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(rect)):
-        return (0.0, 0.0, 0.0, 0.0)
-    return (rect.left, rect.bottom, rect.right, rect.top)
+def _around(lines: Sequence[Line], found: Sequence[Table]) -> Iterator[Line]:
+    """The lines without the words of tables; each table stands where the first of its words did."""
+    tables_by_word = {word: table for table in found for word in table.words}
+    told: set[int] = set()
+    for line in lines:
+        rest = tuple(word for word in line.words if word not in tables_by_word)
+        for table in (tables_by_word[word] for word in line.words if word in tables_by_word):
+            if id(table) not in told:
+                told.add(id(table))
+                yield Line("", table=table)
+        if len(rest) == len(line.words):
+            yield line
+        elif rest:
+            yield _line(TextLine(" ".join(word.text for word in rest), rest))
 
 
 def _outline(document: pypdfium2.PdfDocument) -> list[Heading]:
@@ -135,3 +142,38 @@ def _outline(document: pypdfium2.PdfDocument) -> list[Heading]:
 def _title(document: pypdfium2.PdfDocument) -> str:
     title = plain(clean(document.get_metadata_value("Title")))
     return "" if _UNTITLED.match(title) else title
+
+
+def _dated(document: pypdfium2.PdfDocument) -> datetime | None:
+    for key in ("ModDate", "CreationDate"):
+        found = pdf_date(document.get_metadata_value(key))
+        if found is not None:
+            return found
+    return None
+
+
+def pdf_date(text: str) -> datetime | None:
+    """A date as PDF writes it, or as ISO 8601 or a mail would; None where it is none."""
+    match = _DATE.match(text)
+    found = None if text.lstrip().startswith("D:") else dates.from_text(text)
+    if found is not None or not match:
+        return found
+    year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups()[:6])
+    sign, hours, minutes = match.groups()[6:]
+    try:
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+        zone = timezone(offset)
+        moment = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=zone)
+        return dates.in_utc(moment)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _notes(pages: Iterable[PdfPage]) -> Iterator[str]:
+    pages = list(pages)
+    hidden = sum(page.hidden for page in pages)
+    if hidden:
+        yield f"{hidden} words that nobody can see on the page were dropped."
+    lost = sum(1 for page in pages if not page.was_read)
+    if lost:
+        yield f"{lost} of {len(pages)} pages are damaged and were left out."

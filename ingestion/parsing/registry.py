@@ -1,16 +1,26 @@
-"""Which parser reads which media type, by import path: nothing of a parser is loaded until the child needs it."""
+"""Which parser reads which media type, by import path: nothing of a parser is loaded until the child needs it.
+
+A ZIP archive is no document: what is in it is unpacked, and each file is a document of its own.
+"""
 
 from collections.abc import Mapping
 
-from ingestion.parsing.sniff import DOCX, HTML, MARKDOWN, PDF, TEXT
+from ingestion.parsing import media_types as types
 
 PARSERS: Mapping[str, str] = {
-    PDF: "ingestion.parsing.pdf:PdfParser",
-    DOCX: "ingestion.parsing.docx:DocxParser",
-    HTML: "ingestion.parsing.html:HtmlParser",
-    MARKDOWN: "ingestion.parsing.markdown:MarkdownParser",
-    TEXT: "ingestion.parsing.text:TextParser",
+    types.PDF: "ingestion.parsing.pdf:PdfParser",
+    types.DOCX: "ingestion.parsing.docx:DocxParser",
+    types.PPTX: "ingestion.parsing.pptx:PptxParser",
+    types.XLSX: "ingestion.parsing.xlsx:XlsxParser",
+    types.ODT: "ingestion.parsing.odt:OdtParser",
+    types.EPUB: "ingestion.parsing.epub:EpubParser",
+    types.RTF: "ingestion.parsing.rtf:RtfParser",
+    types.CSV: "ingestion.parsing.delimited:DelimitedParser",
+    types.JSON: "ingestion.parsing.json_records:JsonParser",
+    types.HTML: "ingestion.parsing.html:HtmlParser",
+    types.MARKDOWN: "ingestion.parsing.markdown:MarkdownParser",
+    types.TEXT: "ingestion.parsing.text:TextParser",
+    types.EML: "ingestion.parsing.mail:EmlParser",
+    types.MSG: "ingestion.parsing.outlook:MsgParser",
+    **dict.fromkeys(sorted(types.IMAGES), "ingestion.parsing.image:ImageParser"),
 }
-
-# Their parsers give Markdown; it is cut at its headings in the parent, which has LlamaIndex loaded anyway.
-MARKDOWN_GIVING = frozenset({DOCX, HTML, MARKDOWN})

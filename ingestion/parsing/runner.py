@@ -1,196 +1,219 @@
-"""Parse a file in a child process that can be killed: no network, no secrets, bounded time, memory and output.
+"""Have a file parsed, unpacked or drawn in a child that can be killed: bounded time, memory and output.
 
-Takes the child's answer for data, never for code, and gives a ParsedDocument or a ParseError.
+Takes the child's answer for data, never for code. Every way in which a document can fail is a ParseError; a disk
+without room is a StorageFullError, which is nobody's fault and passes.
 """
 
-import json
+import contextlib
+import errno
+import logging
 import math
-import os
-import re
 import signal
-import stat
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from ingestion.config import IngestionConfig
 from ingestion.errors import (
+    ArchiveLimitError,
+    IngestionError,
     NoTextError,
-    ParseError,
+    ParseMemoryError,
     ParserCrashedError,
     ParseTimeoutError,
+    StorageFullError,
     TooMuchTextError,
 )
-from ingestion.parsing.base import MOST_SECTIONS, ParsedDocument, Section
-from ingestion.parsing.markdown import split_at_headings
-from ingestion.parsing.registry import MARKDOWN_GIVING, PARSERS
+from ingestion.parsing import supervision
+from ingestion.parsing.answers import answer_limit, document_of, members_of, read_answer, read_bytes
+from ingestion.parsing.base import Ocr, ParsedDocument
+from ingestion.parsing.jobs import (
+    ANSWER,
+    FOLDER_PREFIX,
+    LOG,
+    NO_ROOM_STATUS,
+    PICTURE,
+    UNPACKED,
+    Ended,
+    Job,
+    Outcome,
+    Task,
+)
+from ingestion.parsing.leftovers import remove_folder
+from ingestion.parsing.registry import PARSERS
+from ingestion.parsing.sandbox import Limits
 from ingestion.parsing.sniff import sniff
+from ingestion.parsing.unpack import LIMITS, Member
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
-# UTF-8 takes at most 4 bytes for a character, JSON's escapes of one byte 6; the rest is structure.
-_BYTES_A_CHAR = 6
-_ANSWER_OVERHEAD_BYTES = 4 * 1024 * 1024
+logger = logging.getLogger(__name__)
+
+_RENDERER = "ingestion.parsing.page_image:render_page"
+_RENDER_S = 20.0
+_MOST_PICTURE_BYTES = 32 * 1024 * 1024
+_PNG = b"\x89PNG\r\n\x1a\n"
+_UNPACKER = "ingestion.parsing.unpack:unpack"
+# A name of 255 characters and a number for each member.
+_MEMBERS_BYTES = 8 * 1024 * 1024
+# Beyond the unpacker's own limits, which say what was wrong.
+_SLACK_BYTES = 16 * 1024 * 1024
 _LOG_BYTES = 2000
-# Quotes, commas, brackets and a page number.
-_STRUCTURE_BYTES_A_SECTION = 24
-_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# Text recognition works on two threads; the processor time of both counts.
+_PROCESSORS = 2
+# Libraries may start one for each processor of a large machine.
+_MOST_THREADS = 256
+_MOST_FILES = 1_000
+# A library that cannot get memory often ends its process instead of saying so.
+_NEARLY = 0.75
+_ATTEMPTS = 2
 
 
 def parse_file(
-    path: Path, *, name: str, config: IngestionConfig, parsers: Mapping[str, str] = PARSERS
+    path: Path,
+    *,
+    name: str,
+    config: IngestionConfig,
+    media_type: str | None = None,
+    ocr: Ocr = Ocr.AUTO,
+    parsers: Mapping[str, str] = PARSERS,
 ) -> ParsedDocument:
-    """The text of the file at `path`; `name` is what the person called it.
+    """The text of the file at `path`; `name` is what the person called it, `media_type` None where not yet known.
 
-    Every way in which a document can fail is a ParseError. Blocks for at most `config.parse_timeout_s`.
+    Raises ParseError and StorageFullError. Blocks for about `config.parse_timeout_s` at most.
     """
-    media_type = sniff(path, name=name)
-    with tempfile.TemporaryDirectory(prefix="ragapp-parse-") as folder:
-        answer = _run(path.resolve(), parser=parsers[media_type], folder=Path(folder), config=config)
-    parsed = _document(answer)
-    if media_type in MARKDOWN_GIVING:
-        parsed = split_at_headings(parsed)
+    media_type = media_type or sniff(path, name=name)
+    limits = _limits(config, wall_s=config.parse_timeout_s, file_bytes=answer_limit(config.max_text_chars))
+    arguments = {"max_chars": config.max_text_chars, "ocr": ocr.value, "name": name}
+    with _done(Task.PARSE, parsers[media_type], path, limits=limits, arguments=arguments) as folder:
+        parsed = document_of(read_answer(folder / ANSWER, limit=limits.file_bytes))
     if not parsed.sections:
         raise NoTextError("no text was found")
     return parsed
 
 
-class _Failure(BaseModel):
-    code: str
-    message: str
+def unpack_file(path: Path, *, into: Path, config: IngestionConfig) -> tuple[Member, ...]:
+    """Unpack the archive at `path` into files directly in the folder `into`, which exists.
+
+    Raises ParseError (ArchiveLimitError, EncryptedDocumentError, …) and StorageFullError; nothing is left then.
+    """
+    limits = replace(
+        _limits(config, wall_s=config.parse_timeout_s, file_bytes=LIMITS.unpacked_bytes + _SLACK_BYTES),
+        folder_bytes=LIMITS.unpacked_bytes + _SLACK_BYTES,
+        folder_files=LIMITS.entries + _MOST_FILES,
+    )
+    with _done(Task.UNPACK, _UNPACKER, path, limits=limits, arguments={}, within=into) as folder:
+        answer = read_answer(folder / ANSWER, limit=_MEMBERS_BYTES)
+        found = members_of(answer, folder=folder / UNPACKED)
+        if sum(file.stat().st_size for _, file in found) > LIMITS.unpacked_bytes or len(found) > LIMITS.entries:
+            raise ArchiveLimitError("unpacks to too much")
+        return tuple(Member(name=name, file=file.rename(into / file.name).name) for name, file in found)
 
 
-class _Document(BaseModel):
-    sections: list[tuple[str, int | None, str]]
-    pages: int | None
-    title: str
+def render_page(path: Path, *, page: int, width: int, config: IngestionConfig) -> bytes:
+    """The page (from 1) of the PDF or image at `path` as a PNG of `width` pixels.
+
+    Raises PageNotFoundError, ParseError and StorageFullError. Blocks for about 20 s at most.
+    """
+    limits = _limits(config, wall_s=_RENDER_S, file_bytes=_MOST_PICTURE_BYTES)
+    arguments = {"page": page, "width": width}
+    with _done(Task.RENDER, _RENDERER, path, limits=limits, arguments=arguments) as folder:
+        read_answer(folder / ANSWER, limit=answer_limit(0))
+        picture = read_bytes(folder / PICTURE, limit=limits.file_bytes)
+    if not picture.startswith(_PNG):
+        raise ParserCrashedError("the picture is no PNG")
+    return picture
 
 
-class _Answer(BaseModel):
-    error: _Failure | None = None
-    document: _Document | None = None
-
-
-def _run(path: Path, *, parser: str, folder: Path, config: IngestionConfig) -> _Answer:
-    out, log = folder / "answer.json", folder / "log"
-    limit = _output_limit(config)
-    with log.open("wb") as errors:
-        child = subprocess.Popen(  # noqa: S603 — no shell, and the one foreign argument is a path
-            [
-                sys.executable,
-                "-s",
-                "-P",
-                "-m",
-                "ingestion.parsing.child",
-                str(path),
-                parser,
-                str(out),
-                _limits(config),
-            ],
-            cwd=folder,
-            env=_environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
-        )
-    _await(child, timeout_s=config.parse_timeout_s)
-    if child.returncode != 0:
-        raise ParserCrashedError(f"exit status {child.returncode}: {_tail(log)}")
-    return _loaded(_read(out, limit=limit))
-
-
-def _await(child: subprocess.Popen[bytes], *, timeout_s: float) -> None:
-    try:
-        child.wait(timeout=timeout_s)
-    except subprocess.TimeoutExpired as exc:
-        raise ParseTimeoutError(f"took longer than {timeout_s:g} s") from exc
-    finally:
-        # Also on a task's time limit or Ctrl-C: whatever interrupts the wait must not leave a child.
-        _kill(child)
-    if child.returncode == -signal.SIGXCPU:
-        raise ParseTimeoutError(f"used more than {timeout_s:g} s of processor time")
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _limits(config: IngestionConfig) -> str:
-    return json.dumps(
-        {
-            "parent_pid": os.getpid(),
-            "memory_bytes": config.parse_memory_bytes,
-            "cpu_s": math.ceil(config.parse_timeout_s) + 1,
-            "output_bytes": _output_limit(config),
-            "max_text_chars": config.max_text_chars,
-        }
+def _limits(config: IngestionConfig, *, wall_s: float, file_bytes: int) -> Limits:
+    return Limits(
+        memory_bytes=config.parse_memory_bytes,
+        wall_s=wall_s,
+        cpu_s=math.ceil(wall_s * _PROCESSORS) + 1,
+        file_bytes=file_bytes,
+        folder_bytes=2 * file_bytes,
+        folder_files=_MOST_FILES,
+        threads=_MOST_THREADS,
     )
 
 
-def _output_limit(config: IngestionConfig) -> int:
-    return config.max_text_chars * _BYTES_A_CHAR + _ANSWER_OVERHEAD_BYTES
+@contextlib.contextmanager
+def _done(
+    task: Task,
+    target: str,
+    path: Path,
+    *,
+    limits: Limits,
+    arguments: dict[str, Any],
+    within: Path | None = None,
+) -> Iterator[Path]:
+    """Have it done, and give the folder that the child has left, which is gone afterwards.
+
+    A fork server that dies takes its children with it; that is not the file's doing, so it is tried once more.
+    """
+    with contextlib.ExitStack() as held, _temporary_folder(within) as parent:
+        for attempt in range(_ATTEMPTS):
+            folder = parent / str(attempt)
+            job = Job(task, target, path.resolve(), folder, limits=limits, arguments=arguments)
+            try:
+                with _full_disk_told():
+                    folder.mkdir(mode=0o700, parents=True)
+                outcome = supervision.run(job, held=held)
+            except supervision.ServerLostError as exc:
+                logger.warning("The parsing server was lost at attempt %d: %s.", attempt + 1, exc)
+            else:
+                _check(outcome, task=task, limits=limits, log=folder / LOG)
+                yield folder
+                return
+        raise ParserCrashedError("the parsing server was lost at every attempt")
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of the parent's environment: it holds keys and passwords."""
-    return {
-        "PATH": os.defpath,
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(_ROOT),
-        "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        # One arena: each further one reserves address space, which RLIMIT_AS counts.
-        "MALLOC_ARENA_MAX": "1",
-    }
+@contextlib.contextmanager
+def _temporary_folder(within: Path | None) -> Iterator[Path]:
+    with _full_disk_told():
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=within)).resolve()
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)
+
+
+@contextlib.contextmanager
+def _full_disk_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFullError("no room for the parser's temporary files") from exc
+        raise
+
+
+def _check(outcome: Outcome, *, task: Task, limits: Limits, log: Path) -> None:
+    """Raise what became of a child that did not end well."""
+    match outcome.ended:
+        case Ended.TIME:
+            raise ParseTimeoutError(f"took longer than {limits.wall_s:g} s")
+        case Ended.MEMORY:
+            raise ParseMemoryError(f"took {outcome.peak_bytes} bytes of memory")
+        case Ended.FOLDER:
+            error = ArchiveLimitError if task is Task.UNPACK else TooMuchTextError
+            raise error("wrote more files, or larger ones, than may be")
+        case Ended.THREADS:
+            raise ParserCrashedError("started too many threads")
+    if outcome.status == -signal.SIGXCPU:
+        raise ParseTimeoutError(f"used more than {limits.cpu_s} s of processor time")
+    # SIGKILL that nobody here has sent is the machine's, out of memory.
+    if outcome.status < 0 and outcome.peak_bytes > limits.memory_bytes * _NEARLY:
+        raise ParseMemoryError(f"died with {outcome.peak_bytes} bytes of memory")
+    if outcome.status == NO_ROOM_STATUS:
+        raise StorageFullError("no room for the parser's temporary files")
+    if outcome.status != 0:
+        raise ParserCrashedError(f"exit status {outcome.status}: {_tail(log)}")
 
 
 def _tail(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
-        return file.read(_LOG_BYTES).decode("utf-8", errors="replace").strip()
-
-
-def _read(out: Path, *, limit: int) -> bytes:
-    """The child may have left anything there: a link, a pipe that nobody writes to, a file without end."""
     try:
-        with os.fdopen(os.open(out, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ParserCrashedError("the answer is no file")
-            data = file.read(limit + 1)
-    except OSError as exc:
-        raise ParserCrashedError("there is no answer") from exc
-    if len(data) > limit:
-        raise TooMuchTextError("the parser's answer is too large")
-    return data
-
-
-def _loaded(data: bytes) -> _Answer:
-    # A number or a bracket takes a byte, and as an object dozens: what is not inside strings is counted before.
-    if len(_STRINGS.sub(b"", data)) > MOST_SECTIONS * _STRUCTURE_BYTES_A_SECTION:
-        raise TooMuchTextError("the parser's answer has too many parts")
-    try:
-        return _Answer.model_validate_json(data, strict=True)
-    except ValidationError as exc:
-        raise ParserCrashedError("the answer was cut off or has another shape") from exc
-
-
-def _document(answer: _Answer) -> ParsedDocument:
-    if answer.error is not None:
-        raise _errors().get(answer.error.code, ParseError)(answer.error.message)
-    if answer.document is None:
-        raise ParserCrashedError("the answer is empty")
-    found = answer.document
-    sections = tuple(Section(text=text, page=page, heading=heading) for text, page, heading in found.sections)
-    return ParsedDocument(sections=sections, pages=found.pages, title=found.title)
-
-
-def _errors() -> dict[str, type[ParseError]]:
-    return {error.code: error for error in ParseError.__subclasses__()}
+        data = read_bytes(log, limit=max(_LOG_BYTES, log.lstat().st_size))
+    except (OSError, IngestionError):
+        return ""
+    return data[-_LOG_BYTES:].decode("utf-8", errors="replace").strip()

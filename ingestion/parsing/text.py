@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.errors import TooMuchTextError
-from ingestion.parsing.base import ParsedDocument, Section
+from ingestion.parsing.base import ParsedDocument, ParseOptions, Section
 from ingestion.parsing.encoding import clean, decode
 
 # No encoding that is decoded here takes more bytes for one character.
@@ -22,9 +22,9 @@ def read_text_bytes(path: Path, *, max_chars: int) -> bytes:
 class TextParser:
     """text/plain."""
 
-    max_chars: int
+    options: ParseOptions
 
     def parse(self, path: Path) -> ParsedDocument:
         """One section with all the text."""
-        text = clean(decode(read_text_bytes(path, max_chars=self.max_chars)))
+        text = clean(decode(read_text_bytes(path, max_chars=self.options.max_chars)))
         return ParsedDocument(sections=(Section(text),))

@@ -19,6 +19,7 @@ class Passage:
     text: str
     label: int
     page: int | None = None
+    place: str = ""
     heading: str = ""
     score: float = 0.0
     dense: float = 0.0

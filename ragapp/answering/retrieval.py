@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ingestion.access import AccessScope
 from ingestion.embedding.base import Embedder
-from ingestion.index.base import ChunkIndex, Hit, IndexQuery
+from ingestion.index.base import NO_CONDITIONS, ChunkIndex, Conditions, Hit, IndexQuery
 from ragapp.answering.base import Passage, Retrieval
 
 
@@ -34,13 +34,17 @@ class HybridRetriever:
         self._store = store
         self._relevance_threshold = relevance_threshold
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+    def retrieve(
+        self, question: str, *, scope: AccessScope, limit: int, conditions: Conditions = NO_CONDITIONS
+    ) -> Retrieval:
         """The best passages, best first. Raises EmbedderUnavailableError or IndexUnavailableError."""
         if scope.is_empty:
             return Retrieval(passages=(), relevant=False)
         vector = self._embedder().embed_query(question)
-        # Twice as many as wanted: the re-check may drop some that were deleted a moment ago.
-        hits = self._index().search(IndexQuery(text=question, vector=vector), scope=scope, limit=2 * limit)
+        query = IndexQuery(text=question, vector=vector)
+        # Three times as many as wanted: the re-check drops what was deleted a moment ago, and both versions of a
+        # document are there while one takes the other's place.
+        hits = self._index().search(query, scope=scope, limit=3 * limit, conditions=conditions)
         passages = self._checked(hits, scope=scope)[:limit]
         return Retrieval(
             passages=passages,

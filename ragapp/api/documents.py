@@ -6,12 +6,25 @@ from django.utils.http import content_disposition_header
 from ninja import File, Form, Query, Router, Status
 from ninja.files import UploadedFile
 
-from ingestion.models import DocumentState
+from ingestion.access import AccessScope
+from ingestion.errors import DocumentNotFoundError
+from ingestion.models import Collection, Document, DocumentState
+from ingestion.parsing.base import Ocr
 from ingestion.selectors import collection_get, document_get, document_path, documents_visible_to
-from ingestion.services import document_delete, document_retry, document_submit
+from ingestion.services import SameName, document_delete, document_reparse, document_retry, document_submit
 from ragapp.api.auth import caller_of, require_admin
 from ragapp.api.errors import ErrorDetail, InvalidRequestError, documented
-from ragapp.api.schemas import DocumentOut, DocumentPaging, DocumentsPage, Id, OptionalLabel, label_of
+from ragapp.api.schemas import (
+    DocumentOut,
+    DocumentPaging,
+    DocumentsPage,
+    Id,
+    OptionalLabel,
+    ReparseIn,
+    SameNameName,
+    VersionOut,
+    label_of,
+)
 from ragapp.api.scopes import scope_of
 from ragapp.originals import BLOCK_BYTES, blocks_of_original
 
@@ -24,6 +37,9 @@ _UPLOAD = documented(
     "upload_too_large",
     "invalid_name",
     "empty_document",
+    "storage_full",
+    "queue_full",
+    "document_not_found",
     "invalid_request",
 )
 # As `_refuse_other_parts` and the storage have it.
@@ -43,6 +59,14 @@ def upload_document(
     label: OptionalLabel = Form(  # type: ignore[type-arg]
         None, description="Sensitivity, where it is higher than the collection's."
     ),
+    same_name: SameNameName = Form(  # type: ignore[type-arg]
+        "new_version",
+        description="What it is where a document of the collection has this name already: `new_version` of that "
+        "one, which is searched until the new one can be, or `keep_both`.",
+    ),
+    replaces: str = Form(  # type: ignore[type-arg]
+        "", description="Id of the document that this is a new version of, whatever its name."
+    ),
 ) -> Status[DocumentOut]:
     """Hand in one file. Admins only.
 
@@ -59,6 +83,8 @@ def upload_document(
         content=file.chunks(BLOCK_BYTES),
         uploaded_by=user,
         label=label_of(label) if label else None,
+        same_name=SameName(same_name),
+        replaces=_replaced(replaces, collection=collection) if replaces else None,
     )
     response["Location"] = reverse("ragapp-v1:get_document", args=[submission.document.pk])
     return Status(202 if submission.created else 200, DocumentOut.of(submission.document))
@@ -96,13 +122,32 @@ def retry_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]
     return Status(202, DocumentOut.of(document_retry(document)))
 
 
+@router.post(
+    "/documents/{document_id}/reparse",
+    **documented({202: DocumentOut}, "not_allowed", "document_not_found", "document_state", "invalid_request"),
+)
+def reparse_document(request: HttpRequest, document_id: Id, body: ReparseIn) -> Status[DocumentOut]:
+    """Read the latest file again with another setting, as a new version. Admins only."""
+    user = caller_of(request)
+    document = document_get(document_id, scope=scope_of(user))
+    require_admin(user)
+    return Status(202, DocumentOut.of(document_reparse(document, ocr=Ocr(body.ocr))))
+
+
+@router.get("/documents/{document_id}/versions", **documented({200: list[VersionOut]}, "document_not_found"))
+def list_versions(request: HttpRequest, document_id: Id) -> list[VersionOut]:
+    """Every version that was accepted, newest first, with what reading it gave."""
+    document = document_get(document_id, scope=scope_of(caller_of(request)))
+    return [VersionOut.of(version) for version in document.versions.all()]
+
+
 @router.delete("/documents/{document_id}", **documented({202: DocumentOut}, "not_allowed", "document_not_found"))
 def delete_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]:
     """Delete a document. It is out of every list and search at once; its bytes follow soon. Admins only."""
     user = caller_of(request)
     document = document_get(document_id, scope=scope_of(user))
     require_admin(user)
-    document_delete(document)
+    document_delete(document, requested_by=user)
     document.state = DocumentState.DELETING
     return Status(202, DocumentOut.of(document))
 
@@ -122,9 +167,16 @@ def get_original(request: HttpRequest, document_id: Id) -> StreamingHttpResponse
     return response
 
 
+def _replaced(document_id: str, *, collection: Collection) -> Document:
+    document = document_get(document_id, scope=AccessScope(frozenset({str(collection.pk)})))
+    if document.archive_id is not None:
+        raise DocumentNotFoundError(f"{document_id} goes with its archive")
+    return document
+
+
 def _refuse_other_parts(request: HttpRequest) -> None:
-    """One file and its label; a part that is dropped silently is a file that its sender believes stored."""
-    others = (set(request.POST) - {"label"}) | (set(request.FILES) - {"file"})
+    """One file and what is said of it; a part that is dropped silently is a file that its sender believes stored."""
+    others = (set(request.POST) - {"label", "same_name", "replaces"}) | (set(request.FILES) - {"file"})
     details = [ErrorDetail(field=name[:100], problem="There is no such part.") for name in sorted(others)]
     if len(request.FILES.getlist("file")) > 1:
         details.append(ErrorDetail(field="file", problem="Send one file per request."))

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from django.http import HttpRequest
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ingestion.access import AccessScope
-from ingestion.models import Collection, Document, Label
+from ingestion.index.base import Conditions
+from ingestion.models import Collection, Document, DocumentVersion, Label
+from ingestion.parsing.media_types import FORMAT_NAMES
 from ragapp.accounts.models import User
 from ragapp.answering.base import Passage
 from ragapp.api.errors import ErrorOut
@@ -19,6 +21,7 @@ from ragapp.errors import entry_for, error_body
 
 LabelName = Literal["public", "internal", "confidential", "restricted"]
 StateName = Literal["queued", "processing", "ready", "failed"]
+SameNameName = Literal["new_version", "keep_both"]
 # Of forms and queries, which know no null: absent is absent.
 OptionalLabel = Annotated[LabelName | None, WithJsonSchema({"type": "string", "enum": get_args(LabelName)})]
 OptionalState = Annotated[StateName | None, WithJsonSchema({"type": "string", "enum": get_args(StateName)})]
@@ -58,6 +61,17 @@ CollectionIds = Annotated[
 ]
 
 
+def _known_media_type(value: str) -> str:
+    if value not in FORMAT_NAMES:
+        raise ValueError("No document has this type. One of: " + ", ".join(sorted(FORMAT_NAMES)))
+    return value
+
+
+MediaType = Annotated[
+    str, AfterValidator(_known_media_type), WithJsonSchema({"type": "string", "enum": sorted(FORMAT_NAMES)})
+]
+
+
 class Input(BaseModel):
     """A request body. Strict: "5" is no number."""
 
@@ -91,6 +105,28 @@ class SearchIn(Input):
     ]
     limit: Annotated[int, Field(ge=1, le=MAX_HITS), BeforeValidator(_whole)] = 10
     collection_ids: CollectionIds | None = None
+    media_types: Annotated[
+        list[MediaType] | None, Field(min_length=1, max_length=20, description="Only documents of these types.")
+    ] = None
+    languages: Annotated[
+        list[Annotated[str, Field(pattern="^[a-z]{2}$")]] | None,
+        Field(min_length=1, max_length=20, description="Only documents in these languages, ISO 639-1."),
+    ] = None
+    since: Annotated[
+        AwareDatetime | None,
+        Field(strict=False, description="Only documents whose content was last changed then or later."),
+    ] = None
+    until: Annotated[AwareDatetime | None, Field(strict=False, description="As `since`: then or earlier.")] = None
+
+    @property
+    def conditions(self) -> Conditions:
+        """The limits besides the scope."""
+        return Conditions(
+            media_types=frozenset(self.media_types or ()),
+            languages=frozenset(self.languages or ()),
+            since=self.since,
+            until=self.until,
+        )
 
 
 class AskIn(Input):
@@ -108,6 +144,17 @@ class AskIn(Input):
     stream: Annotated[
         bool, Field(description="Answer as server-sent events, as `Accept: text/event-stream` does too.")
     ] = False
+
+
+class ReparseIn(Input):
+    """How to read a document again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ocr": "always"}]})
+
+    ocr: Annotated[
+        Literal["auto", "always", "never"],
+        Field(description="Recognise text in images: where a page has none, on every page, or not at all."),
+    ] = "auto"
 
 
 class Paging(Schema):
@@ -174,8 +221,14 @@ class DocumentOut(BaseModel):
     size: Annotated[int, Field(description="Bytes.")]
     sha256: str
     media_type: str
+    language: Annotated[str, Field(description="ISO 639-1, or empty.")]
+    dated: Annotated[datetime | None, Field(description="When its content was last changed, by its own word.")]
     pages: int | None
     chunk_count: int
+    version: Annotated[int, Field(description="The latest one accepted; `state` is about it.")]
+    live_version: Annotated[int | None, Field(description="The one that is searched now; null: none yet.")]
+    archive_id: Annotated[Id | None, Field(description="The archive that it came out of.")]
+    member_count: Annotated[int, Field(description="Of an archive: the documents that came out of it.")]
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -186,6 +239,7 @@ class DocumentOut(BaseModel):
         return cls(
             id=str(document.pk),
             collection_id=str(document.collection_id),
+            archive_id=str(document.archive_id) if document.archive_id else None,
             error=_error_of(document.error_code),
             label=label_name(document.label),
             **{name: getattr(document, name) for name in _SAME_IN_DOCUMENT},
@@ -193,9 +247,35 @@ class DocumentOut(BaseModel):
 
 
 _SAME_IN_DOCUMENT = (
-    "name", "title", "state", "step", "size", "sha256", "media_type", "pages", "chunk_count", "created_at",
-    "updated_at", "finished_at",
+    "name", "title", "state", "step", "size", "sha256", "media_type", "language", "dated", "pages", "chunk_count",
+    "version", "live_version", "member_count", "created_at", "updated_at", "finished_at",
 )  # fmt: skip
+
+
+class VersionOut(BaseModel):
+    """One accepted file of a document. `times` says when each step last began."""
+
+    number: int
+    name: str
+    sha256: str
+    size: int
+    media_type: str
+    language: str
+    dated: datetime | None
+    pages: int | None
+    chunk_count: int
+    ocr: Literal["auto", "always", "never"]
+    notes: Annotated[list[str], Field(description="What was left out, or read otherwise.")]
+    times: dict[str, datetime]
+    error: ErrorOut | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, version: DocumentVersion) -> "VersionOut":
+        """From a row."""
+        same = {name: getattr(version, name) for name in cls.model_fields if name != "error"}
+        return cls(error=_error_of(version.error_code), **same)
 
 
 class HitOut(BaseModel):
@@ -205,6 +285,7 @@ class HitOut(BaseModel):
     document_id: Id
     title: str
     page: Annotated[int | None, Field(description="From 1; null where the format has no pages.")]
+    place: Annotated[str, Field(description="Where 'page' is the wrong word: 'slide 3', 'sheet Costs'. Else empty.")]
     heading: str
     text: str
     score: Annotated[float, Field(description="Both searches' scores, fused: 0 to 1.")]
@@ -231,6 +312,7 @@ class CitationOut(BaseModel):
     document_id: Id
     title: str
     page: int | None
+    place: str
     quote: str
     score: float
     url: Annotated[str | None, Field(description="Opens the passage; null once it is gone.")]

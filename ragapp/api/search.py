@@ -27,7 +27,7 @@ router = Router(tags=["search"])
 def search(request: HttpRequest, body: SearchIn) -> SearchOut:
     """The passages that speak to the query best, from what you may read."""
     scope = scope_of(caller_of(request), collection_ids=body.collection_ids)
-    found = wiring.search(body.query, scope=scope, limit=body.limit)
+    found = wiring.search(body.query, scope=scope, limit=body.limit, conditions=body.conditions)
     base_url = base_url_of(request)
     hits = [HitOut.of(passage, base_url=base_url) for passage in found.passages]
     return SearchOut(hits=hits, relevant=found.relevant)

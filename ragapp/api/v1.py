@@ -1,6 +1,6 @@
 """REST API, version 1. Mounted at /api/v1/."""
 
-from ragapp.api import ask, collections, conversations, documents, people, search
+from ragapp.api import ask, collections, conversations, documents, erasures, maintenance, pages, people, search
 from ragapp.api.application import JsonApi
 from ragapp.api.auth import ApiKeyAuth
 
@@ -16,5 +16,5 @@ api = JsonApi(
     auth=ApiKeyAuth(),
 )
 
-for module in (people, collections, documents, search, ask, conversations):
+for module in (people, collections, documents, pages, erasures, search, ask, conversations, maintenance):
     api.add_router("", module.router)

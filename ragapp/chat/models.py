@@ -106,6 +106,7 @@ class Citation(models.Model):
     chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="+")
     title = models.CharField(max_length=255)
     page = models.PositiveIntegerField(null=True, blank=True)
+    place = models.CharField(max_length=200, blank=True, help_text="Where 'page N' is the wrong word.")
     heading = models.CharField(max_length=500, blank=True)
     quote = models.TextField()
     score = models.FloatField()

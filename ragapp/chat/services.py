@@ -215,6 +215,7 @@ def _citation(answer: Message, source: Source, *, nearest: bool) -> Citation:
         chunk_id=passage.chunk_id,
         title=passage.title,
         page=passage.page,
+        place=passage.place,
         heading=passage.heading,
         quote=source.quote,
         score=passage.score,

@@ -11,7 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 
 from ingestion.access import AccessScope
-from ingestion.errors import CollectionNotFoundError, DocumentNotFoundError
+from ingestion.errors import (
+    CollectionNotFoundError,
+    DocumentNotFoundError,
+    PageNotFoundError,
+    VersionNotFoundError,
+)
 from ingestion.selectors import scope_for
 from ragapp.accounts.models import User
 from ragapp.chat.errors import AnswerNotFoundError, ConversationNotFoundError
@@ -24,6 +29,8 @@ NOT_FOUND = (
     CollectionNotFoundError,
     ConversationNotFoundError,
     DocumentNotFoundError,
+    PageNotFoundError,
+    VersionNotFoundError,
 )
 
 

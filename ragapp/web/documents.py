@@ -1,6 +1,6 @@
-"""The documents page: upload, live state, retry, delete, and the originals."""
+"""The documents list: upload, live state, retry, delete, and the originals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,55 +19,62 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from ingestion.errors import DocumentStateError, IngestionError
-from ingestion.models import Collection, Document, DocumentState
-from ingestion.selectors import (
-    collection_get,
-    collections_visible_to,
-    document_get,
-    document_path,
-    documents_visible_to,
-)
-from ingestion.services import Submission, document_delete, document_retry, document_submit
+from ingestion.models import Collection, Document, DocumentState, DocumentVersion
+from ingestion.parsing.media_types import PDF
+from ingestion.selectors import collection_get, collections_visible_to, document_get, version_path
+from ingestion.services import Outcome, SameName, Submission, document_delete, document_retry, document_submit
 from ragapp.errors import ERRORS, ErrorEntry, entry_for
 from ragapp.originals import blocks_of_original
+from ragapp.versions import latest_versions, readable_version
 from ragapp.web.access import admins_only, is_fragment, not_found_as_404, person, scope_of, signed_in
-from ragapp.web.sources import PDF
+from ragapp.web.filters import STATES, filtered, filters_of, formats_in, languages_in, within
+from ragapp.web.numbers import whole_number
+from ragapp.web.templatetags.documents import step_name
 
 Upload: TypeAlias = "UploadedFile[bytes]"
 
 PAGE_SIZE = 100
-STATES = (DocumentState.READY, DocumentState.PROCESSING, DocumentState.QUEUED, DocumentState.FAILED)
+UNSETTLED = (DocumentState.QUEUED, DocumentState.PROCESSING)
+# What the file dialog offers; what a file is, its content says.
+ACCEPT = (
+    ".pdf,.docx,.docm,.pptx,.pptm,.ppsx,.xlsx,.xlsm,.odt,.epub,.rtf,.csv,.tsv,.json,.jsonl,.html,.htm,.md,.markdown,"
+    ".txt,.text,.log,.eml,.msg,.png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,.gif,.heic,.zip"
+)
 # The browser's PDF viewer lives inside the response, and needs to place itself there.
 _PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
-_STEPS = {
-    "parsing": "Reading the file",
-    "chunking": "Finding passages",
-    "embedding": "Learning their meaning",
-    "indexing": "Filing them",
-}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A document with what its row says besides. `elapsed_s` runs until it is settled."""
+    """A document with what its row says besides. `answering` is the version that is searched while the latest is not.
+
+    `elapsed_s` runs from the latest upload; `embedded` of `passages` are done, None before they are counted.
+    """
 
     document: Document
     elapsed_s: int
     step: str
     error: ErrorEntry | None
+    answering: int | None
+    embedded: int | None
+    passages: int | None
 
 
 @require_GET
 @signed_in
 def index(request: HttpRequest) -> HttpResponseBase:
     """All documents that the person may read, or those of one collection."""
-    visible = collections_visible_to(scope_of(request))
+    scope = scope_of(request)
+    visible = collections_visible_to(scope)
     context = {
         **_rows_context(request),
         "collections": visible,
         "chosen": _chosen(request, visible),
         "states": STATES,
+        "formats": formats_in(scope),
+        "languages": languages_in(scope),
+        "accept": ACCEPT,
         "max_upload_mb": settings.RAGAPP.max_upload_mb,
         "max_upload_bytes": settings.INGESTION.max_upload_bytes,
     }
@@ -94,7 +101,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         _tell(request, file, collection)
     if not files:
         messages.error(request, "Choose at least one file first.")
-    return redirect(_url(collection=str(collection.pk)))
+    return redirect(list_url(collection=str(collection.pk)))
 
 
 @require_POST
@@ -105,34 +112,41 @@ def retry(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
         document = document_get(document_id, scope=scope_of(request))
     with suppress(DocumentStateError):
         document_retry(document)
+    if request.POST.get("back") == "document":
+        return redirect("web:document", document.pk)
     return _after_change(request, document)
 
 
 @require_http_methods(["GET", "POST"])
 @admins_only
 def delete(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
-    """Ask whether it is meant, then delete."""
+    """Ask whether it is meant, then delete. From the document's own page the way leads to the receipt."""
     with not_found_as_404():
         document = document_get(document_id, scope=scope_of(request))
+    wants_receipt = (request.POST if request.method == "POST" else request.GET).get("back") == "receipt"
     if request.method == "GET":
-        context = {"document": document, "back": _url(**_filters(request)), "query": urlencode(_filters(request))}
+        back = reverse("web:document", args=[document.pk]) if wants_receipt else list_url(**filters_of(request))
+        query = urlencode(filters_of(request))
+        context = {"document": document, "back": back, "query": query, "wants_receipt": wants_receipt}
         return render(request, "documents/delete.html", context)
-    document_delete(document)
-    return _after_change(request, document)
+    document_delete(document, requested_by=person(request))
+    return redirect("web:erasure", document.pk) if wants_receipt else _after_change(request, document)
 
 
 @require_GET
 @signed_in
 def file(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
-    """The original. A PDF opens in the browser; anything else is only ever downloaded."""
+    """The original, or with `?version=` an earlier one. A PDF opens in the browser; all else is only downloaded."""
     with not_found_as_404():
         document = document_get(document_id, scope=scope_of(request))
-    path = document_path(document)
+        number = whole_number(request.GET.get("version"))
+        version = readable_version(document, number=number, is_admin=person(request).is_staff)
+    path = version_path(version)
     if not path.is_file():
         raise Http404
-    is_pdf = document.media_type == PDF
+    is_pdf = version.media_type == PDF
     headers = {
-        "Content-Disposition": content_disposition_header(not is_pdf, document.name) or "attachment",
+        "Content-Disposition": content_disposition_header(not is_pdf, version.name) or "attachment",
         "Content-Length": str(path.stat().st_size),
         "Content-Security-Policy": _PDF_POLICY if is_pdf else _FILE_POLICY,
         "X-Content-Type-Options": "nosniff",
@@ -140,6 +154,18 @@ def file(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     }
     content_type = PDF if is_pdf else "application/octet-stream"
     return StreamingHttpResponse(blocks_of_original(path), content_type=content_type, headers=headers)
+
+
+def list_url(**filters: str) -> str:
+    """The address of the list with these filters."""
+    return reverse("web:documents") + ("?" + urlencode(filters) if filters else "")
+
+
+def rows_of(documents: Sequence[Document]) -> list[Row]:
+    """The documents as rows. At most one query, whatever their number."""
+    unsettled = [document for document in documents if document.state in UNSETTLED]
+    latest = latest_versions(unsettled) if unsettled else {}
+    return [_row(document, latest.get(document.pk)) for document in documents]
 
 
 def _upload_one(request: HttpRequest, collection: Collection, files: list[Upload]) -> HttpResponseBase:
@@ -168,59 +194,63 @@ def _tell(request: HttpRequest, file: Upload, collection: Collection) -> None:
 
 
 def _submit(request: HttpRequest, file: Upload, collection: Collection) -> Submission:
+    keeps_both = request.POST.get("same_name") == SameName.KEEP_BOTH.value
     chunks: Iterable[bytes] = file.chunks()
-    return document_submit(collection=collection, name=file.name or "", content=chunks, uploaded_by=person(request))
+    return document_submit(
+        collection=collection,
+        name=file.name or "",
+        content=chunks,
+        uploaded_by=person(request),
+        same_name=SameName.KEEP_BOTH if keeps_both else SameName.NEW_VERSION,
+    )
 
 
 def _outcome(submission: Submission) -> str:
-    return "Uploaded" if submission.created else "Already in this collection"
+    document = submission.document
+    if submission.outcome is Outcome.DUPLICATE:
+        return f"Already in this collection, as {document.name}"
+    if submission.outcome is Outcome.CREATED:
+        return "Uploaded"
+    kept = "; the one before stays until this one is read" if document.live_version else ""
+    return f"New version of {document.title or document.name}, version {document.version}{kept}"
 
 
 def _after_change(request: HttpRequest, document: Document) -> HttpResponseBase:
     if is_fragment(request):
         return render(request, "documents/_rows.html", _rows_context(request))
-    return redirect(_url(collection=str(document.collection_id)))
+    return redirect(list_url(collection=str(document.collection_id)))
 
 
 def _rows_context(request: HttpRequest) -> dict[str, object]:
-    found = documents_visible_to(scope_of(request)).order_by("-created_at", "name")
-    filters = _filters(request)
-    if "collection" in filters:
-        with not_found_as_404():
-            found = found.filter(collection=collection_get(filters["collection"], scope=scope_of(request)))
-    total, unsettled = found.count(), found.filter(state__in=[DocumentState.QUEUED, DocumentState.PROCESSING])
-    if "q" in filters:
-        found = found.filter(name__icontains=filters["q"])
-    if "state" in filters:
-        found = found.filter(state=filters["state"])
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    filters = filters_of(request)
+    with not_found_as_404():
+        found = within(filters, scope=scope_of(request))
+    page = Paginator(filtered(found, filters), PAGE_SIZE).get_page(request.GET.get("page"))
     return {
         "page": page,
-        "rows": [_row(document) for document in page.object_list],
-        "total": total,
-        "unsettled": unsettled.count(),
+        "rows": rows_of(list(page.object_list)),
+        "total": found.count(),
+        "unsettled": found.filter(state__in=UNSETTLED).count(),
         "filters": filters,
+        "searches": set(filters) & {"q", "state", "format", "language"},
         "query": urlencode(filters | ({"page": str(page.number)} if page.number > 1 else {})),
         "filter_query": urlencode(filters),
     }
 
 
-def _row(document: Document) -> Row:
-    end = document.finished_at if document.is_settled and document.finished_at else timezone.now()
+def _row(document: Document, latest: DocumentVersion | None) -> Row:
+    began = latest.created_at if latest else document.created_at
+    has_older = document.live_version is not None and document.live_version != document.version
+    counted = latest is not None and latest.chunk_count > 0
     return Row(
         document=document,
-        elapsed_s=int((end - document.created_at).total_seconds()),
-        step=_STEPS.get(document.step, document.get_state_display()),
-        error=entry_for(document.error_code) if document.state == DocumentState.FAILED else None,
+        elapsed_s=max(int((timezone.now() - began).total_seconds()), 0),
+        step=step_name(document.step) if document.step else document.get_state_display(),
+        error=entry_for(document.error_code) if document.error_code else None,
+        answering=document.live_version if has_older else None,
+        embedded=latest.embedded_count if latest and counted else None,
+        passages=latest.chunk_count if latest and counted else None,
     )
-
-
-def _filters(request: HttpRequest) -> dict[str, str]:
-    """The filters in use; a state that does not exist filters nothing."""
-    given = {name: request.GET.get(name, "").strip() for name in ("collection", "q", "state")}
-    if given["state"] not in STATES:
-        given["state"] = ""
-    return {name: value for name, value in given.items() if value}
 
 
 def _chosen(request: HttpRequest, visible: Iterable[Collection]) -> Collection | None:
@@ -228,7 +258,3 @@ def _chosen(request: HttpRequest, visible: Iterable[Collection]) -> Collection |
     wanted = request.GET.get("collection")
     found = list(visible)
     return next((c for c in found if str(c.pk) == wanted), found[0] if found else None)
-
-
-def _url(**filters: str) -> str:
-    return reverse("web:documents") + ("?" + urlencode(filters) if filters else "")

@@ -9,13 +9,11 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from ingestion.models import Chunk
-from ingestion.selectors import chunk_get, chunks_around
+from ingestion.parsing.media_types import PDF
+from ingestion.selectors import chunk_get, chunks_around, version_get
 from ragapp.web.access import is_fragment, not_found_as_404, scope_of, signed_in
-from ragapp.web.markdown import heading_path, render_passage
-
-PDF = "application/pdf"
-# PDFium and plain text give lines as they stand in the file; in the other formats the parser gives Markdown.
-_PLAIN = {PDF, "text/plain"}
+from ragapp.web.markdown import heading_path
+from ragapp.web.passages import html_of, picture_of, where_of
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,23 @@ def passage(request: HttpRequest, chunk_id: UUID) -> HttpResponseBase:
     """The cited passage between its neighbours: a page, or the content of the side panel."""
     with not_found_as_404():
         chunk = chunk_get(chunk_id, scope=scope_of(request))
+        version = version_get(chunk.document, chunk.version)
     context = {
         "chunk": chunk,
         "document": chunk.document,
+        "version": version,
+        "is_replaced": chunk.version != chunk.document.live_version,
+        "picture": picture_of(version, page=chunk.page, chunks=[chunk]),
+        "where": where_of(chunk),
         "collection": chunk.document.collection,
-        "passages": _shown(chunk),
+        "passages": _shown(chunk, media_type=version.media_type),
         "heading": heading_path(chunk.heading),
-        "is_pdf": chunk.document.media_type == PDF,
+        "is_pdf": version.media_type == PDF,
     }
     return render(request, "sources/_passage.html" if is_fragment(request) else "sources/page.html", context)
 
 
-def _shown(cited: Chunk) -> list[ShownPassage]:
-    plain = cited.document.media_type in _PLAIN
+def _shown(cited: Chunk, *, media_type: str) -> list[ShownPassage]:
     shown, cited_text = [], (cited.start, cited.end)
     for chunk in chunks_around(cited):
         text = _without_overlap(chunk, cited_text) if chunk.pk != cited.pk else chunk.text
@@ -54,7 +56,7 @@ def _shown(cited: Chunk) -> list[ShownPassage]:
         shown.append(
             ShownPassage(
                 text=text.strip(),
-                html=None if plain else render_passage(text),
+                html=html_of(chunk, text, media_type=media_type),
                 is_cited=chunk.pk == cited.pk,
             )
         )

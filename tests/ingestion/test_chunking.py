@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.chunking import ChunkText, chunk, chunk_id, document_text
-from ingestion.parsing.base import ParsedDocument, Section
+from ingestion.parsing.base import Line, ParsedDocument, Section
 
 ROOT = Path(__file__).parents[2]
 RUN = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(1500))
@@ -27,7 +27,7 @@ def cut(*sections: Section, tokens: int = 40, overlap: int = 8) -> list[ChunkTex
 
 
 def prose(sentences: int, *, seed: int = 0) -> str:
-    source = random.Random(seed)  # noqa: S311 - the same text at every run
+    source = random.Random(seed)
     return " ".join(
         " ".join(source.choice(("leave", "travel", "day", "manager", "form")) for _ in range(9)).capitalize() + "."
         for _ in range(sentences)
@@ -117,12 +117,11 @@ def test_nothing_is_looked_up_or_fetched_wherever_data_of_nltk_and_tiktoken_shou
             lambda event, _: reached.append(event) if event.startswith(("socket.", "urllib.", "subprocess.")) else None
         )
         from ingestion.chunking import chunk
-        from ingestion.parsing.base import ParsedDocument, Section
-        from ingestion.parsing.markdown import split_at_headings
+        from ingestion.parsing.base import Line, ParsedDocument, Section
 
         import tiktoken
 
-        parsed = split_at_headings(ParsedDocument((Section("# A\\n" + "Words of one sentence. " * 50),)))
+        parsed = ParsedDocument((Section("# A\\n" + "Words of one sentence. " * 50),))
         chunks = chunk(parsed, tokens=40, overlap=8, count_tokens=lambda text: len(text.split()))
         # urllib3 binds a socket to this machine's own address, to learn whether it has IPv6.
         asked = [event for event in reached if event not in {"socket.__new__", "socket.bind"}]
@@ -143,7 +142,7 @@ def test_nothing_is_looked_up_or_fetched_wherever_data_of_nltk_and_tiktoken_shou
 
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_stands_between_words_every_chunk_has_its_place(seed: int) -> None:
-    source = random.Random(seed)  # noqa: S311 - the same texts at every run
+    source = random.Random(seed)
     joints = [" ", ". ", "\n", "\n\n", "\n\n\n \n", ", ", "  \t", "...", "\u3002", "? ", "\n- ", "; ", "\u2028", "\x85"]
     texts = [
         "".join(
@@ -172,3 +171,57 @@ def test_the_same_document_gives_the_same_chunks() -> None:
 def test_ids_are_stable_and_differ_by_document_version_and_ordinal() -> None:
     assert chunk_id("d", 1, 0) == chunk_id("d", 1, 0)
     assert len({chunk_id("d", 1, 0), chunk_id("e", 1, 0), chunk_id("d", 2, 0), chunk_id("d", 1, 1)}) == 4
+
+
+def table(rows: int, header: str = "| item | price |\n| --- | --- |") -> Section:
+    text = "\n".join(f"| item {number} of the list | {number} euro |" for number in range(rows))
+    return Section(text, page=2, heading="Prices", place="sheet Costs", is_table=True, header=header)
+
+
+def test_a_table_keeps_whole_rows_and_repeats_its_header() -> None:
+    section = table(60)
+    chunks = chunk(ParsedDocument((section,)), tokens=60, overlap=8, count_tokens=words)
+    rows = []
+    for each in chunks:
+        head, rule, *body = each.text.split("\n")
+        assert (head, rule) == ("| item | price |", "| --- | --- |")
+        assert words(each.text) <= 60
+        assert (each.is_table, each.place, each.page) == (True, "sheet Costs", 2)
+        assert section.text[each.start : each.end] == "\n".join(body)
+        rows += body
+    assert rows == section.text.split("\n"), "every row once, and none cut"
+
+
+def test_a_table_is_not_joined_to_the_prose_beside_it() -> None:
+    document = ParsedDocument((Section("Prices.", page=2, place="sheet Costs"), table(2)))
+    assert [each.is_table for each in chunk(document, tokens=100, overlap=8, count_tokens=words)] == [False, True]
+
+
+def test_a_row_that_is_larger_than_many_passages_is_split_like_prose() -> None:
+    section = Section("| " + "word " * 2_000 + "|", is_table=True, header="| text |\n| --- |")
+    chunks = chunk(ParsedDocument((section,)), tokens=100, overlap=8, count_tokens=words)
+    assert len(chunks) > 15
+    assert sum(each.text.count("word") for each in chunks) >= 2_000
+
+
+def test_a_passage_knows_its_boxes_on_the_page() -> None:
+    lines = tuple(
+        Line(start, start + 9, left=0.1, top=0.1 * row, right=0.5, bottom=0.1 * row + 0.05)
+        for row, start in enumerate((0, 10, 20), start=1)
+    )
+    first = Section("one one.\n\ntwo two.\n\nsix six.", page=1, lines=lines)
+    second = Section("ten ten.", page=1, lines=(Line(0, 8, 0.6, 0.1, 0.9, 0.15),))
+    [found] = chunk(ParsedDocument((first, second)), tokens=100, overlap=0, count_tokens=words)
+    assert found.boxes[-1] == (0.6, 0.1, 0.9, 0.15)
+    assert len(found.boxes) >= 2
+    assert all(0 <= side <= 1 for box in found.boxes for side in box)
+
+
+def test_lines_of_one_column_become_one_box() -> None:
+    lines = tuple(
+        Line(9 * row, 9 * row + 8, left=0.1, top=0.1 + 0.02 * row, right=0.5, bottom=0.115 + 0.02 * row)
+        for row in range(5)
+    )
+    section = Section("one two. " * 5, page=1, lines=lines)
+    [found] = chunk(ParsedDocument((section,)), tokens=100, overlap=0, count_tokens=words)
+    assert found.boxes == ((0.1, 0.1, 0.5, 0.195),)

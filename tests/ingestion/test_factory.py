@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from ingestion.config import IngestionConfig
 from ingestion.embedding.openai_compatible import OpenAICompatibleEmbedder
 from ingestion.embedding.sentence_transformer import SentenceTransformerEmbedder
-from ingestion.factory import embedder_for, identity_for, index_for
+from ingestion.factory import catalog_for, embedder_for, identity_for
 from ingestion.index.base import IndexIdentity
-from ingestion.index.edge import EdgeIndex
-from ingestion.index.qdrant import QdrantIndex
+from ingestion.index.edge_catalog import EdgeCatalog
+from ingestion.index.qdrant_catalog import QdrantCatalog
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def config(tmp_path: Path) -> IngestionConfig:
 
 def test_defaults_are_in_this_process(config: IngestionConfig) -> None:
     assert isinstance(embedder_for(config), SentenceTransformerEmbedder)
-    index = index_for(config, IndexIdentity(embedding_model="m", dimension=4))
-    assert isinstance(index, EdgeIndex)
-    index.close()
+    catalog = catalog_for(config)
+    assert isinstance(catalog, EdgeCatalog)
+    catalog.close()
 
 
 def test_urls_choose_servers_and_ask_them_nothing(config: IngestionConfig) -> None:
@@ -37,7 +37,7 @@ def test_urls_choose_servers_and_ask_them_nothing(config: IngestionConfig) -> No
         }
     )
     assert isinstance(embedder_for(remote), OpenAICompatibleEmbedder)
-    assert isinstance(index_for(remote, IndexIdentity(embedding_model="m", dimension=4)), QdrantIndex)
+    assert isinstance(catalog_for(remote), QdrantCatalog)
 
 
 def test_identity_of_the_default_model_is_read_without_loading_it(models_dir: Path) -> None:

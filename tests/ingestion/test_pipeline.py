@@ -1,17 +1,20 @@
-"""A file becomes chunks with vectors, and the app may pause between batches."""
+"""A file becomes passages, with what its words and its metadata say."""
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from ingestion.config import IngestionConfig
 from ingestion.embedding.hashing import HashingEmbedder
 from ingestion.errors import NoTextError
-from ingestion.parsing.sniff import MARKDOWN
-from ingestion.pipeline import PreparedDocument, Step, embedded_text, prepare
+from ingestion.parsing.base import Ocr
+from ingestion.parsing.media_types import MARKDOWN
+from ingestion.pipeline import ReadDocument, UnpackedArchive, embedded_text, read
 
 TEXT = "# Leave\n\n" + "\n\n".join(
-    f"Paragraph {number} about leave. " + "More words follow here. " * 12 for number in range(90)
+    f"Paragraph {number} about leave. " + "More words of the English language follow here. " * 12
+    for number in range(90)
 )
 
 
@@ -20,46 +23,50 @@ def config(tmp_path: Path) -> IngestionConfig:
     return IngestionConfig(files_dir=tmp_path, index_dir=tmp_path, chunk_tokens=60, chunk_overlap_tokens=8)
 
 
-def prepared(
-    folder: Path, config: IngestionConfig, events: list[str], text: str = TEXT, title: str = ""
-) -> PreparedDocument:
+def result(folder: Path, config: IngestionConfig, content: bytes, name: str) -> ReadDocument | UnpackedArchive:
     path = folder / "stored-under-another-name"
-    path.write_text(text)
-    return prepare(
+    path.write_bytes(content)
+    return read(
         path,
-        name="Leave policy.md",
-        title=title,
+        name=name,
         config=config,
-        embedder=HashingEmbedder(),
-        on_step=lambda step: events.append(step.value),
-        wait_turn=lambda: events.append("turn"),
+        count_tokens=HashingEmbedder().count_tokens,
+        ocr=Ocr.AUTO,
+        unpack_into=folder / "members",
     )
 
 
-def test_steps_are_told_as_they_begin_and_each_batch_waits_its_turn(tmp_path: Path, config: IngestionConfig) -> None:
-    events: list[str] = []
-    document = prepared(tmp_path, config, events)
-    assert events[:3] == [Step.PARSING, Step.CHUNKING, Step.EMBEDDING]
-    assert events[3:] == ["turn"] * -(-len(document.chunks) // 32)
-    assert len(document.chunks) > 32
+def document(folder: Path, config: IngestionConfig, text: str = TEXT, name: str = "Leave policy.md") -> ReadDocument:
+    found = result(folder, config, text.encode(), name)
+    assert isinstance(found, ReadDocument)
+    return found
 
 
-def test_chunks_carry_their_vector_and_what_it_was_made_of(tmp_path: Path, config: IngestionConfig) -> None:
-    document = prepared(tmp_path, config, [])
-    chunk = document.chunks[1]
-    assert (document.media_type, document.title, document.pages) == (MARKDOWN, "Leave", None)
-    assert chunk.search_text == embedded_text("Leave", "Leave", chunk.text)
-    assert chunk.vector == HashingEmbedder().embed_query(chunk.search_text)
+def test_a_file_is_read_to_passages_and_what_describes_it(tmp_path: Path, config: IngestionConfig) -> None:
+    found = document(tmp_path, config)
+    assert (found.media_type, found.title, found.pages, found.language) == (MARKDOWN, "Leave", None, "en")
+    assert len(found.chunks) > 90
+    assert all(chunk.heading == "Leave" for chunk in found.chunks)
 
 
-def test_given_title_wins_and_the_name_is_the_last_resort(tmp_path: Path, config: IngestionConfig) -> None:
-    assert prepared(tmp_path, config, [], title="Mine").title == "Mine"
-    assert prepared(tmp_path, config, [], text="words only").title == "Leave policy"
+def test_the_name_is_the_last_resort_for_a_title(tmp_path: Path, config: IngestionConfig) -> None:
+    assert document(tmp_path, config, text="words only").title == "Leave policy"
 
 
 def test_a_file_of_marks_alone_is_no_text(tmp_path: Path, config: IngestionConfig) -> None:
     with pytest.raises(NoTextError):
-        prepared(tmp_path, config, [], text="# \n---\n")
+        document(tmp_path, config, text="# \n---\n")
+
+
+def test_a_zip_is_unpacked_and_not_read(tmp_path: Path, config: IngestionConfig) -> None:
+    packed = tmp_path / "rules.zip"
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("rules/leave.txt", "Staff get 25 days.")
+    found = result(tmp_path, config, packed.read_bytes(), "rules.zip")
+    assert isinstance(found, UnpackedArchive)
+    [member] = found.members
+    assert member.name == "rules/leave.txt"
+    assert (found.folder / member.file).read_text() == "Staff get 25 days."
 
 
 def test_embedded_text_says_where_and_what() -> None:

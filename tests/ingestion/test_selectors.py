@@ -35,7 +35,14 @@ def board() -> Collection:
 def document_in(collection: Collection, state: str = DocumentState.READY) -> Document:
     code = "no_text" if state == DocumentState.FAILED else ""
     document = Document.objects.create(
-        collection=collection, name="a", sha256=uuid4().hex, size=1, state=state, chunk_count=1, error_code=code
+        collection=collection,
+        name="a",
+        sha256=uuid4().hex,
+        size=1,
+        state=state,
+        live_version=1 if state == DocumentState.READY else None,
+        chunk_count=1,
+        error_code=code,
     )
     Chunk.objects.create(id=uuid4(), document=document, ordinal=0, text="x", start=0, end=1)
     return document

@@ -1,5 +1,6 @@
 """Accepting, retrying and deleting documents."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -8,17 +9,21 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 
-from ingestion import services, tasks
+from ingestion import outbox, services
 from ingestion.errors import (
     CollectionExistsError,
+    DocumentExistsError,
     DocumentStateError,
     EmptyDocumentError,
     InvalidNameError,
+    QueueFullError,
+    StorageFullError,
     UploadTooLargeError,
 )
 from ingestion.models import Collection, Document, DocumentState, Label
-from ingestion.selectors import document_path
-from ingestion.services import clean_name
+from ingestion.parsing.base import Ocr
+from ingestion.selectors import document_path, version_path
+from ingestion.services import Outcome, SameName, clean_name
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +37,7 @@ def collection() -> Collection:
 def sent(django_capture_on_commit_callbacks: object) -> Iterator[list[UUID]]:
     """The ids that were handed to the workers."""
     ids: list[UUID] = []
-    with patch.object(tasks, "send", ids.append):
+    with patch.object(outbox, "send", lambda key, size: ids.append(key)):
         yield ids
 
 
@@ -65,7 +70,7 @@ def test_a_broker_that_is_down_does_not_fail_the_upload(
     collection: Collection, django_capture_on_commit_callbacks: object
 ) -> None:
     with (
-        patch.object(tasks, "send", side_effect=ConnectionError("no broker")),
+        patch.object(outbox, "send", side_effect=ConnectionError("no broker")),
         django_capture_on_commit_callbacks(execute=True),  # type: ignore[operator]
     ):
         document = submit(collection).document
@@ -135,6 +140,80 @@ def test_a_deleted_document_may_be_uploaded_again_at_once(collection: Collection
     first = submit(collection).document
     services.document_delete(first)
     assert submit(collection).created
+
+
+def test_another_file_of_the_same_name_is_a_new_version_and_both_files_are_kept(collection: Collection) -> None:
+    first = submit(collection).document
+    second = submit(collection, b"30 days")
+    assert (second.outcome, second.document.pk) == (Outcome.NEW_VERSION, first.pk)
+    assert [version_path(version).read_bytes() for version in first.versions.order_by("number")] == [
+        b"25 days",
+        b"30 days",
+    ]
+
+
+def test_an_uploader_may_keep_both_files_of_one_name(collection: Collection) -> None:
+    first = submit(collection).document
+    second = services.document_submit(
+        collection=collection, name="leave.md", content=[b"30"], uploaded_by=None, same_name=SameName.KEEP_BOTH
+    )
+    assert (second.outcome, second.document.pk == first.pk) == (Outcome.CREATED, False)
+
+
+def test_a_file_replaces_the_document_that_is_named_whatever_it_is_called(collection: Collection) -> None:
+    first = submit(collection).document
+    second = services.document_submit(
+        collection=collection, name="holidays.md", content=[b"30"], uploaded_by=None, replaces=first
+    )
+    first.refresh_from_db()
+    assert (second.document.pk, first.name, first.version) == (first.pk, "holidays.md", 2)
+
+
+def test_a_deleted_document_gets_no_version(collection: Collection) -> None:
+    first = submit(collection).document
+    services.document_delete(first)
+    second = services.document_submit(
+        collection=collection, name="leave.md", content=[b"30"], uploaded_by=None, replaces=first
+    )
+    assert (second.outcome, second.document.pk == first.pk) == (Outcome.CREATED, False)
+
+
+def test_a_document_is_read_again_with_another_setting_as_a_new_version(collection: Collection) -> None:
+    document = submit(collection).document
+    with pytest.raises(DocumentStateError):
+        services.document_reparse(document, ocr=Ocr.ALWAYS)
+    Document.objects.filter(pk=document.pk).update(state=DocumentState.FAILED, error_code="no_text")
+    changed = services.document_reparse(document, ocr=Ocr.ALWAYS)
+    assert (changed.state, changed.version) == (DocumentState.QUEUED, 2)
+    assert [(version.file, version.ocr) for version in document.versions.all()] == [
+        (document.versions.get(number=1).file, "always"),
+        (document.versions.get(number=1).file, "auto"),
+    ]
+
+
+def test_a_document_moves_only_where_its_bytes_are_not_yet(collection: Collection) -> None:
+    other = services.collection_create(name="Board", label=Label.RESTRICTED)
+    document, twin = submit(collection).document, submit(other).document
+    with pytest.raises(DocumentExistsError):
+        services.document_change(document, label=Label.INTERNAL, collection=other)
+    services.document_delete(twin)
+    services.document_change(document, label=Label.INTERNAL, collection=other)
+    document.refresh_from_db()
+    assert (document.collection_id, document.label, document.index_stale) == (other.pk, Label.RESTRICTED, True)
+
+
+def test_a_full_disk_refuses_the_upload_and_leaves_nothing(collection: Collection) -> None:
+    before = stored_files()
+    with patch("ingestion.files.os.fsync", side_effect=OSError(errno.ENOSPC, "full")), pytest.raises(StorageFullError):
+        submit(collection)
+    assert stored_files() == before
+    assert not Document.objects.exists()
+
+
+def test_a_queue_that_is_too_long_takes_no_more(collection: Collection) -> None:
+    submit(collection)
+    with patch.object(services, "MOST_WAITING", 1), pytest.raises(QueueFullError):
+        submit(collection, b"another", name="b.md")
 
 
 def test_a_collections_name_is_taken_once(collection: Collection) -> None:

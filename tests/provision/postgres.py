@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from tests.provision.missing import MissingPartError, ServiceFailedError
-from tests.provision.service import LOOPBACK, Account, free_port, served
+from tests.provision.service import LOOPBACK, Account, Service, free_port
 from tests.provision.system_packages import install
 
 DEBIAN_FOLDERS = "/usr/lib/postgresql"
@@ -31,26 +31,40 @@ def ensure() -> Path:
     return found
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """A fresh cluster; yields its URL. Password authentication, loopback only, no durability."""
+def service(folder: Path, *, durable: bool = False) -> tuple[Service, str]:
+    """A cluster in `folder`, made where there is none and not started yet, and the URL of its database.
+
+    Password authentication, loopback only. `create_database` makes the database, once it runs.
+    """
     programs, account, port = ensure(), _account(), free_port()
     password = secrets.token_urlsafe(16)
+    if account is not None:
+        os.chown(folder, account.uid, account.gid)
+    _initialise(programs, folder, password=password, account=account)
+    options = [f"listen_addresses={LOOPBACK}", "unix_socket_directories="]
+    options += [] if durable else ["fsync=off", "full_page_writes=off"]
+    command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
+    for option in options:
+        command += ["-c", option]
+    server = f"postgresql://{NAME}:{password}@{LOOPBACK}:{port}"
+    return Service(command, folder, lambda: _accepts(f"{server}/postgres"), account=account), f"{server}/{NAME}"
+
+
+def create_database(url: str) -> None:
+    """The empty database of `service`."""
+    with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {NAME}")
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """A fresh cluster without durability; yields its URL."""
     # Not pytest's temporary folder: that is closed to every other user, and the server may be one.
     with tempfile.TemporaryDirectory(prefix="ragapp-postgres-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        if account is not None:
-            os.chown(folder, account.uid, account.gid)
-        _initialise(programs, folder, password=password, account=account)
-        admin = f"postgresql://{NAME}:{password}@{LOOPBACK}:{port}/postgres"
-        options = [f"listen_addresses={LOOPBACK}", "unix_socket_directories=", "fsync=off", "full_page_writes=off"]
-        command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
-        for option in options:
-            command += ["-c", option]
-        with served(command, folder=folder, ready=lambda: _accepts(admin), account=account):
-            with psycopg.connect(admin, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {NAME}")
-            yield f"postgresql://{NAME}:{password}@{LOOPBACK}:{port}/{NAME}"
+        process, url = service(Path(name))
+        with process:
+            create_database(url)
+            yield url
 
 
 def _programs() -> Path | None:

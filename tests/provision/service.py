@@ -3,8 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,37 +38,60 @@ def listens(port: int) -> bool:
         return False
 
 
-@contextmanager
-def served(
-    command: Sequence[str | Path],
-    *,
-    folder: Path,
-    ready: Callable[[], bool],
-    env: Mapping[str, str] | None = None,
-    account: Account | None = None,
-) -> Iterator[None]:
-    """Run `command` in `folder` until the block ends. Raises ServiceFailedError when it never gets ready.
+@dataclass
+class Service:
+    """A server program on its own folder, which outlives each of its processes: started, killed, started again.
 
     The child stays in our process group: Ctrl-C on the test run reaches it as well, and leaves no orphan.
     """
-    log = folder / "service.log"
-    with log.open("wb") as stream:
-        child = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=folder,
-            env=dict(env) if env is not None else None,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    try:
-        _wait_until(ready, child=child, log=log)
-        yield
-    finally:
-        _stop(child)
+
+    command: Sequence[str | Path]
+    folder: Path
+    ready: Callable[[], bool]
+    env: Mapping[str, str] | None = None
+    account: Account | None = None
+    child: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Run it, and wait until it is ready. Raises ServiceFailedError when it never gets so."""
+        log = self.folder / "service.log"
+        with log.open("ab") as stream:
+            self.child = subprocess.Popen(
+                [str(part) for part in self.command],
+                cwd=self.folder,
+                env=dict(self.env) if self.env is not None else None,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                user=self.account.uid if self.account else None,
+                group=self.account.gid if self.account else None,
+                extra_groups=[] if self.account else None,
+            )
+        _wait_until(self.ready, child=self.child, log=log)
+
+    def stop(self) -> None:
+        """As an operator would. One that does not run is left alone."""
+        if self.child is not None:
+            _stop(self.child)
+            self.child = None
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self.child is not None:
+            self.child.kill()
+            self.child.wait()
+            self.child = None
+
+    def __enter__(self) -> "Service":
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def _wait_until(ready: Callable[[], bool], *, child: subprocess.Popen[bytes], log: Path) -> None:

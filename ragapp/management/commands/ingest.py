@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from ingestion import services
 from ingestion.errors import IngestionError
 from ingestion.models import Collection, Document, DocumentState, Label
+from ingestion.services import SameName
 from ragapp import embedded, wiring
 from ragapp.accounts.models import User
 from ragapp.bootstrap import blocks_of
@@ -59,7 +61,8 @@ class Command(BaseCommand):
                 stack.enter_context(embedded.data_folder_owned())
                 stack.enter_context(embedded.workers())
                 wait = True
-            submitted = [_submit(path, target, user, label) for path in _progress(files, "uploading")]
+            repeated = {name for name, times in Counter(path.name for path in files).items() if times > 1}
+            submitted = [_submit(path, target, user, label, repeated) for path in _progress(files, "uploading")]
             if wait:
                 _wait(submitted)
         self._report(submitted, as_json=options["json"])
@@ -94,10 +97,16 @@ def _collection(name: str, label: Label | None) -> Collection:
     return found or services.collection_create(name=name, label=Label.RESTRICTED if label is None else label)
 
 
-def _submit(path: Path, collection: Collection, user: User, label: Label | None) -> _Submitted:
+def _submit(path: Path, collection: Collection, user: User, label: Label | None, repeated: set[str]) -> _Submitted:
+    """A file of a name that is there is its new version; of names that come more than once here, none is."""
     try:
         submission = services.document_submit(
-            collection=collection, name=path.name, content=blocks_of(path), uploaded_by=user, label=label
+            collection=collection,
+            name=path.name,
+            content=blocks_of(path),
+            uploaded_by=user,
+            label=label,
+            same_name=SameName.KEEP_BOTH if path.name in repeated else SameName.NEW_VERSION,
         )
     except IngestionError as exc:
         return _Submitted(path=path, document=None, error_code=exc.code)

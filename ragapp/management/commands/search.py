@@ -38,7 +38,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(body, ensure_ascii=False))
             return
         for hit in body["hits"]:
-            page = f", page {hit['page']}" if hit["page"] else ""
+            place = hit["place"] or (f"page {hit['page']}" if hit["page"] else "")
+            page = f", {place}" if place else ""
             self.stdout.write(f"{hit['score']:.3f}  {hit['title']}{page}\n       {' '.join(hit['text'].split())[:200]}")
 
 

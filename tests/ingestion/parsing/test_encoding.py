@@ -3,7 +3,7 @@
 import pytest
 
 from ingestion.errors import DamagedDocumentError
-from ingestion.parsing.encoding import clean, decode
+from ingestion.parsing.encoding import clean, decode, hidden_characters
 
 WORDS = "Grüße aus Zürich: der Plan für 2026"
 RUSSIAN = "Секретный бюджет и план работы на следующий год"
@@ -66,6 +66,10 @@ def test_unknown_declaration_is_ignored() -> None:
         ("a\u202eb\u2066c", "abc"),
         ("a\U000e0041b", "ab"),
         ("\ufeffa\u200bb", "ab"),
+        ("a\u2063\u206a\u180e\u3164b", "ab"),
+        ("a\U000e0101\U000e01efb", "ab"),
+        ("Kün\u00addigung", "Kündigung"),
+        ("one line  ", "one line"),
         ("one\r\ntwo\rthree\x0cfour", "one\ntwo\nthree\nfour"),
         ("blank \t \nend\xa0", "blank\nend"),
     ],
@@ -77,3 +81,8 @@ def test_invisible_and_unstorable_characters_go(dirty: str, expected: str) -> No
 def test_writing_of_other_scripts_stays() -> None:
     text = "שלום \u05d0 नमस्ते \u200d 予算 \u200f"
     assert clean(text) == text
+
+
+def test_hidden_characters_are_counted() -> None:
+    assert hidden_characters("a\U000e0041\u202eb\u200b") == 3
+    assert hidden_characters("plain, naïve, שלום \u200d") == 0

@@ -90,7 +90,7 @@ def _person(name: str, *, is_staff: bool = False) -> Person:
 def _ready(collection: Collection, content: bytes) -> Document:
     document = _submitted(collection, content)
     Chunk.objects.create(id=document.pk, document=document, ordinal=0, text=content.decode(), start=0, end=len(content))
-    Document.objects.filter(pk=document.pk).update(state=DocumentState.READY, chunk_count=1)
+    Document.objects.filter(pk=document.pk).update(state=DocumentState.READY, chunk_count=1, live_version=1)
     document.refresh_from_db()
     return document
 

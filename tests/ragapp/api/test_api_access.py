@@ -25,7 +25,12 @@ MATRIX = {
     "GET documents/<document_id>": (401, 404, 200, 200),
     "DELETE documents/<document_id>": (401, 404, 403, 202),
     "POST documents/<document_id>/retry": (401, 404, 403, 202),
+    "POST documents/<document_id>/reparse": (401, 404, 403, 202),
+    "GET documents/<document_id>/versions": (401, 404, 200, 200),
     "GET documents/<document_id>/file": (401, 404, 200, 200),
+    "GET documents/<document_id>/pages/<page>": (401, 404, 404, 404),
+    # Nothing of theirs is deleted; test_api_erasures.py has what is.
+    "GET erasures/<document_id>": (401, 404, 404, 404),
     "POST search": (401, 404, 200, 200),
     "POST ask": (401, 404, 200, 200),
     "GET conversations": (401, 200, 200, 200),
@@ -63,6 +68,7 @@ def call(client: Client, route: str, world: World, **ids: object) -> Any:
         "collection_id": world.handbook.pk,
         "document_id": document.pk,
         "conversation_id": world.conversation.pk,
+        "page": 1,
     } | ids
     for name, value in known.items():
         address = address.replace(f"<{name}>", str(value))

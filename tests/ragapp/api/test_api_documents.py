@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.test.client import MULTIPART_CONTENT
@@ -189,7 +190,8 @@ def test_a_deleted_document_is_gone_at_once(world: World) -> None:
 
 async def test_the_original_comes_back_as_bytes_to_be_saved(world: World) -> None:
     content = b"<script>alert(1)</script>" * 40_000
-    document_path(world.document).write_bytes(content)
+    path = await sync_to_async(document_path)(world.document)
+    path.write_bytes(content)
     response = await world.reader.send("GET", f"documents/{world.document.pk}/file")
     assert response["Content-Type"] == "application/octet-stream"
     assert response["Content-Disposition"] == 'attachment; filename="one.txt"'
@@ -228,5 +230,5 @@ def test_a_collection_is_made_as_asked(world: World) -> None:
 
 def test_a_state_of_every_kind_can_be_shown(world: World) -> None:
     for state in (DocumentState.QUEUED, DocumentState.PROCESSING, DocumentState.READY, DocumentState.FAILED):
-        Document.objects.filter(pk=world.failed.pk).update(state=state, chunk_count=1)
+        Document.objects.filter(pk=world.failed.pk).update(state=state, chunk_count=1, live_version=1)
         assert world.reader.client.get(f"/api/v1/documents/{world.failed.pk}").json()["state"] == state

@@ -48,6 +48,7 @@ def chunk() -> Chunk:
         size=1,
         label=Label.CONFIDENTIAL,
         state=DocumentState.READY,
+        live_version=1,
         chunk_count=1,
     )
     return Chunk.objects.create(id=uuid4(), document=document, ordinal=0, text="25 days.", page=3, start=0, end=8)
@@ -145,6 +146,7 @@ def test_a_finished_answer_is_stored_with_its_citations(user: User, chunk: Chunk
             "document_id": str(chunk.document_id),
             "title": "Leave",
             "page": 3,
+            "place": "",
             "quote": "25 days.",
             "score": 0.71,
             "url": f"http://x/sources/{chunk.pk}",

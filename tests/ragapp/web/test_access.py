@@ -11,11 +11,30 @@ from ragapp.web.urls import urlpatterns
 from tests.ragapp.web.world import HTMX, World, browser_of
 
 OPEN = {"sign_in", "sign_out", "appearance"}
-POST_ONLY = {"ask", "answer_stop", "upload", "document_retry"}
+POST_ONLY = {
+    "ask",
+    "answer_stop",
+    "upload",
+    "document_retry",
+    "document_reparse",
+    "document_restore",
+    "document_change",
+    "documents_bulk",
+    "queue_retry",
+}
 ADMINS_ONLY = {
     "upload",
     "document_retry",
     "document_delete",
+    "document_reparse",
+    "document_restore",
+    "document_change",
+    "documents_bulk",
+    "queue",
+    "queue_status",
+    "queue_retry",
+    "erasures",
+    "erasure",
     "collection_create",
     "collections",
     "collection_change",
@@ -32,7 +51,7 @@ def guarded() -> list[URLPattern]:
 
 def url_of(pattern: URLPattern, key: UUID) -> str:
     names = pattern.pattern.converters
-    return reverse(f"web:{pattern.name}", kwargs=dict.fromkeys(names, key))
+    return reverse(f"web:{pattern.name}", kwargs={name: 1 if name == "page" else key for name in names})
 
 
 def opened(client: Client, pattern: URLPattern, key: UUID, **headers: str) -> int:
@@ -65,6 +84,9 @@ def test_what_is_hidden_is_404_for_those_it_is_hidden_from(world: World) -> None
     for who, name, hidden in [
         (world.reader, "source", passage),
         (world.reader, "document_file", secret),
+        (world.reader, "document", secret),
+        (world.reader, "document_progress", secret),
+        (world.reader, "collection", world.vault.pk),
         (world.stranger, "conversation", world.conversation.pk),
         (world.stranger, "conversation_rename", world.conversation.pk),
         (world.stranger, "conversation_delete", world.conversation.pk),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import AsyncClient
@@ -11,7 +12,7 @@ from django.urls import reverse
 
 from ingestion.models import Document, DocumentState
 from ingestion.selectors import document_path
-from tests.ragapp.web.world import HTMX, World, body_of, browser_of, document_in
+from tests.ragapp.web.world import HTMX, World, body_of, browser_of, document_in, version_in
 
 JSON = {"Accept": "application/json"}
 NASTY = '<img src=x onerror=alert(1)>"quoted".md'
@@ -33,8 +34,38 @@ def test_a_script_gets_an_outcome_per_file(world: World) -> None:
     first = upload(world, ("a.txt", b"hello"), **JSON)
     again = upload(world, ("b.txt", b"hello"), **JSON)
     assert (first.status_code, first.json()["sentence"]) == (202, "Uploaded")  # type: ignore[attr-defined]
-    assert again.json()["sentence"] == "Already in this collection"  # type: ignore[attr-defined]
+    assert again.json()["sentence"] == "Already in this collection, as a.txt"  # type: ignore[attr-defined]
     assert Document.objects.get(name="a.txt").uploaded_by == world.admin
+
+
+def test_a_file_of_a_name_that_is_there_is_a_new_version(world: World) -> None:
+    upload(world, ("rules.txt", b"one"))
+    Document.objects.filter(name="rules.txt").update(
+        state=DocumentState.READY, live_version=1, chunk_count=1, title="The rules"
+    )
+    again = upload(world, ("rules.txt", b"two"), **JSON)
+    assert again.json()["sentence"] == (  # type: ignore[attr-defined]
+        "New version of The rules, version 2; the one before stays until this one is read"
+    )
+    assert Document.objects.filter(name="rules.txt").count() == 1
+
+
+def test_a_file_of_a_name_that_is_there_can_be_kept_beside_it(world: World) -> None:
+    upload(world, ("rules.txt", b"one"))
+    given = {
+        "collection": str(world.handbook.pk),
+        "same_name": "keep_both",
+        "files": [SimpleUploadedFile("rules.txt", b"two")],
+    }
+    response = browser_of(world.admin).post(reverse("web:upload"), given, headers=JSON)
+    assert response.json()["sentence"] == "Uploaded"
+    assert Document.objects.filter(name="rules.txt").count() == 2
+
+
+def test_the_form_takes_every_format_and_archives(world: World) -> None:
+    page = page_of(world)
+    for suffix in (".pdf", ".msg", ".zip", ".heic", ".epub"):
+        assert suffix in page
 
 
 def test_a_refused_file_says_why(world: World) -> None:
@@ -103,6 +134,62 @@ def test_documents_are_filtered_by_collection_state_and_name(world: World) -> No
     assert "travel.md" in page_of(world, state="nonsense")
 
 
+def test_documents_are_filtered_by_format_and_language(world: World) -> None:
+    document_in(world.handbook, name="plan.png", media_type="image/png", language="de")
+    document_in(world.handbook, name="photo.jpg", media_type="image/jpeg", language="en")
+    page = page_of(world, format="Image")
+    assert "plan.png" in page
+    assert "photo.jpg" in page
+    assert "leave.md" not in page
+    assert "photo.jpg" not in page_of(world, format="Image", language="de")
+    assert ">German</option>" in page
+    assert "No document matches" in page_of(world, format="nonsense")
+
+
+def test_the_members_of_an_archive_are_listed_alone(world: World) -> None:
+    archive = document_in(world.handbook, name="all.zip", media_type="application/zip", member_count=1)
+    document_in(world.handbook, name="inner.md", archive=archive)
+    page = page_of(world, archive=str(archive.pk))
+    assert "inner.md" in page
+    assert "leave.md" not in page
+    assert browser_of(world.reader).get(reverse("web:documents"), {"archive": str(world.secret.pk)}).status_code == 404
+
+
+def test_a_failed_new_version_says_that_the_one_before_still_answers(world: World) -> None:
+    document_in(
+        world.handbook, name="r.pdf", state=DocumentState.FAILED, error_code="no_text", version=2, live_version=1
+    )
+    page = page_of(world)
+    assert "Version 2 failed" in page
+    assert "Version 1 still answers." in page
+
+
+def test_a_new_version_that_is_read_says_how_far_and_what_answers_until_then(world: World) -> None:
+    document = document_in(
+        world.handbook, name="r.pdf", state=DocumentState.PROCESSING, step="embedding", version=2, live_version=1
+    )
+    document.versions.update(chunk_count=40, embedded_count=12)
+    page = page_of(world)
+    assert "12 of 40" in page
+    assert "version 1 answers until then" in page
+
+
+def test_a_delayed_document_says_what_it_waits_for(world: World) -> None:
+    document_in(world.handbook, name="r.pdf", state=DocumentState.QUEUED, error_code="index_unavailable", chunk_count=0)
+    assert "The search index is not available." in page_of(world)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_earlier_version_is_downloaded_by_its_number_and_not_by_readers(world: World) -> None:
+    version_in(world.leave, number=2, content=b"two", name="later.md")
+    url = reverse("web:document_file", args=[world.leave.pk])
+    response = browser_of(world.admin).get(url, {"version": "2"})
+    assert "later.md" in response["Content-Disposition"]
+    response.close()
+    assert browser_of(world.reader).get(url, {"version": "2"}).status_code == 404
+    assert browser_of(world.admin).get(url, {"version": "9"}).status_code == 404
+
+
 def test_a_long_list_costs_no_more_queries(world: World) -> None:
     def queries() -> int:
         client = browser_of(world.admin)
@@ -110,9 +197,11 @@ def test_a_long_list_costs_no_more_queries(world: World) -> None:
             client.get(reverse("web:documents"))
         return len(captured)
 
+    document_in(world.handbook, name="new.md", state=DocumentState.QUEUED)
     before = queries()
     for n in range(5):
         document_in(world.handbook, name=f"{n}.md")
+        document_in(world.handbook, name=f"new {n}.md", state=DocumentState.QUEUED)
     assert queries() == before
 
 
@@ -161,7 +250,7 @@ def test_only_a_pdf_opens_in_the_browser(world: World, media_type: str, served_a
 @pytest.mark.django_db(transaction=True)
 async def test_the_original_comes_back_whole(world: World) -> None:
     content = bytes(range(256)) * 3000
-    stored(world.leave, content)
+    await sync_to_async(stored)(world.leave, content)
     client = AsyncClient()
     await client.aforce_login(world.reader)
     response = await client.get(reverse("web:document_file", args=[world.leave.pk]))

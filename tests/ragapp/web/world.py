@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.test import Client
+from django.utils import timezone
 
-from ingestion.models import Chunk, Collection, Document, DocumentState
+from ingestion import files
+from ingestion.models import Chunk, Collection, Document, DocumentState, DocumentVersion
 from ragapp.accounts.models import User
 from ragapp.chat.models import AnswerState, Citation, Conversation, Message, Role
 
@@ -51,17 +53,38 @@ def document_in(collection: Collection, *, name: str, **fields: object) -> Docum
         "title": name,
         **fields,
     }
+    if values["state"] == DocumentState.READY:
+        values.setdefault("live_version", values.get("version", 1))
     document = Document.objects.create(collection=collection, name=name, sha256=uuid4().hex * 2, **values)
+    version_in(document, number=document.version)
     if document.state == DocumentState.READY:
         passage_in(document, text=f"What {name} says.")
     return document
 
 
-def passage_in(document: Document, *, text: str, ordinal: int = 0, page: int | None = None) -> Chunk:
-    """A passage."""
+def version_in(document: Document, *, number: int, content: bytes = b"", **fields: object) -> DocumentVersion:
+    """A version with its file, settled as the document is."""
+    values: dict[str, object] = {
+        "name": document.name,
+        "sha256": document.sha256,
+        "size": document.size,
+        "media_type": document.media_type,
+        "pages": document.pages,
+        "chunk_count": document.chunk_count,
+        "error_code": document.error_code,
+        "finished_at": timezone.now() if document.is_settled else None,
+        **fields,
+    }
+    stored = files.store([content or uuid4().bytes])
+    return DocumentVersion.objects.create(document=document, number=number, file=stored.name, **values)
+
+
+def passage_in(document: Document, *, text: str, ordinal: int = 0, **fields: object) -> Chunk:
+    """A passage of the latest version."""
     start = ordinal * 1000
+    values: dict[str, object] = {"version": document.version, **fields}
     return Chunk.objects.create(
-        id=uuid4(), document=document, ordinal=ordinal, text=text, page=page, start=start, end=start + len(text)
+        id=uuid4(), document=document, ordinal=ordinal, text=text, start=start, end=start + len(text), **values
     )
 
 

@@ -30,7 +30,7 @@
   function add(files) {
     for (const file of files) {
       const item = row(file.name);
-      const upload = { file, item, collection: collection.value };
+      const upload = { file, item, collection: collection.value, sameName: form.elements.same_name.value };
       if (file.size > LIMIT) fail(upload, `The file is larger than ${form.dataset.maxMb} MB.`, false);
       else queue.push(upload);
     }
@@ -48,6 +48,7 @@
     const { item } = upload;
     const body = new FormData();
     body.append("collection", upload.collection);
+    body.append("same_name", upload.sameName);
     body.append("files", upload.file, upload.file.name);
     const request = new XMLHttpRequest();
     request.open("POST", form.action);

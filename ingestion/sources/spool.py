@@ -1,0 +1,62 @@
+"""An item's bytes on disk before anything is decided: a slow or broken source never holds a transaction open."""
+
+import errno
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+
+from ingestion.errors import EmptyDocumentError, StorageFullError, UploadTooLargeError
+
+BLOCK = 256 * 1024
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A whole item, in a file without a name that ends with it."""
+
+    sha256: str
+    file: IO[bytes]
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, from the start."""
+        self.file.seek(0)
+        while block := self.file.read(BLOCK):
+            yield block
+
+
+@contextmanager
+def spooled(content: Iterable[bytes], *, on_block: Callable[[], None]) -> Iterator[Spooled]:
+    """Read it all. Raises UploadTooLargeError, EmptyDocumentError, StorageFullError, and what `content` raises."""
+    folder: Path = settings.INGESTION.files_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            sha256 = _written(content, file, on_block=on_block)
+        except OSError as exc:
+            if exc.errno in _NO_ROOM:
+                raise StorageFullError(str(exc)) from exc
+            raise
+        yield Spooled(sha256=sha256, file=file)
+
+
+def _written(content: Iterable[bytes], file: IO[bytes], *, on_block: Callable[[], None]) -> str:
+    limit: int = settings.INGESTION.max_upload_bytes
+    digest, size = hashlib.sha256(), 0
+    for block in content:
+        size += len(block)
+        if size > limit:
+            raise UploadTooLargeError(f"more than {limit} bytes")
+        digest.update(block)
+        file.write(block)
+        on_block()
+    file.flush()
+    if size == 0:
+        raise EmptyDocumentError("an item of no bytes")
+    return digest.hexdigest()
