@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
+from django.core.cache import cache
 
 from ingestion.embedding.base import Embedder
-from ingestion.errors import IndexMismatchError
+from ingestion.errors import IndexMismatchError, IndexUnavailableError
 from ingestion.factory import catalog_for, embedder_for, identity_for
 from ingestion.index.base import ChunkIndex, IndexCatalog, IndexIdentity
 
 _LONGEST_WAIT_S = 60.0
 # A switch to another generation is noticed within this time; the one before is kept longer.
 RESOLVE_EVERY_S = 2.0
+_MAKING_S = 30
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,16 @@ def _live_name(identity: IndexIdentity) -> str:
     others = catalog().generations()
     if any(other != identity for other in others.values()):
         raise IndexMismatchError(f"there are indexes of {sorted(others)} alone, none of {identity}")
-    name = catalog().create(identity)
-    catalog().switch(name)
-    return name
+    # Of several processes that start at once, one makes it; the others come again.
+    key = f"first-index-{identity.dimension}-{identity.schema_version}"
+    if not cache.add(key, True, timeout=_MAKING_S):
+        raise IndexUnavailableError("another process is making the index")
+    try:
+        name = catalog().create(identity)
+        catalog().switch(name)
+        return name
+    finally:
+        cache.delete(key)
 
 
 _workers_here = False

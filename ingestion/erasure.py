@@ -69,7 +69,14 @@ def _request_rebuild(identity: IndexIdentity) -> None:
 
 
 def _others_dropped(catalog: IndexCatalog, *, live: IndexBuild) -> bool:
-    """False where another generation has to stay: it is being built since before, or serves another model."""
+    """False where another generation has to stay: it is being built since before.
+
+    Those of other models go too: a process that speaks one of them, a day after the change, has to be restarted.
+    """
+    ours = catalog.generations().get(live.generation)
+    for name, identity in catalog.generations().items():
+        if identity != ours and catalog.live(identity) == name:
+            catalog.retire(identity)
     generations_drop(catalog, keep={live.generation})
     newer = IndexBuild.objects.filter(created_at__gt=live.created_at).values_list("generation", flat=True)
     left = set(catalog.generations()) - {live.generation, *newer}

@@ -242,7 +242,7 @@ class IndexBuild(models.Model):
     embedding_model = models.CharField(max_length=200)
     generation = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=BuildState, default=BuildState.REQUESTED)
-    total = models.PositiveIntegerField(default=0, help_text="Documents to bring in.")
+    total = models.PositiveIntegerField(default=0, help_text="Passages to bring in.")
     done = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=40, blank=True)
     claim = models.UUIDField(null=True, blank=True)

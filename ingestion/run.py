@@ -55,6 +55,7 @@ _FLUSH_VECTORS = 96
 _FLUSH_S = 0.5
 # After that nothing more is claimed, so that the worker may be recycled and a stop is not waited for long.
 _CLAIM_FOR_S = 120.0
+_MOST_FULL_DISKS = 3
 _TEMPORARY = (IndexUnavailableError, IndexMismatchError, EmbedderUnavailableError, StorageFullError)
 
 _T = TypeVar("_T")
@@ -220,7 +221,11 @@ class _Run:
         try:
             return call()
         except _TEMPORARY as exc:
-            self._delay({job.claimed.key}, exc)
+            # A hostile file can fill its own folder, or say so: that is no outage for ever.
+            if isinstance(exc, StorageFullError) and job.claimed.document.delays >= _MOST_FULL_DISKS:
+                self._fail(job, exc.code)
+            else:
+                self._delay({job.claimed.key}, exc)
         except IngestionError as exc:
             logger.warning("document %s failed: %s: %s", job.claimed.key, exc.code, exc)
             self._fail(job, exc.code)

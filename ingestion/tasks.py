@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ingestion import builds, claims, engine, erasure, files, outbox, publishing
-from ingestion.models import BuildState, ChunkEmbedding, Document, DocumentState, Erasure, IndexBuild
+from ingestion.models import ChunkEmbedding, Document, DocumentState, Erasure, IndexBuild
 from ingestion.run import work
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ def refresh_document(document_id: str) -> None:
 @shared_task
 def build_index(build_id: int) -> None:
     """Build a generation of the index beside the live one, and switch to it."""
-    builds.build_run(build_id, catalog=engine.catalog(), embedder=engine.embedder())
+    build = IndexBuild.objects.filter(pk=build_id).first()
+    if build is not None:
+        builds.run_here(build)
 
 
 @shared_task
@@ -99,7 +101,7 @@ def recover() -> None:
         claim=None, claimed_until=None
     )
     Document.objects.filter(state=DocumentState.QUEUED).update(enqueued_at=None, available_at=None)
-    IndexBuild.objects.filter(state=BuildState.BUILDING).update(claim=None, claimed_until=None)
+    builds.builds_let_go()
     _resend(grace=timedelta(0))
 
 
@@ -139,6 +141,6 @@ def _resend(*, grace: timedelta) -> None:
         outbox.send_purge(key)
     for key in free.filter(index_stale=True, live_version__isnull=False).values_list("pk", flat=True)[:_MOST_RESENT]:
         outbox.send_refresh(key)
-    builds_due = Q(state=BuildState.REQUESTED) | (Q(state=BuildState.BUILDING) & claims.unclaimed(now))
-    for build_id in IndexBuild.objects.filter(builds_due).values_list("pk", flat=True)[:1]:
+    ours = builds.builds_waiting().filter(embedding_model=engine.embedder().name)
+    for build_id in ours.values_list("pk", flat=True)[:1]:
         outbox.send_build(build_id)

@@ -34,7 +34,7 @@ _ENTRIES = (
     ErrorEntry(
         "no_text",
         422,
-        "No text was found in the file. If it is a scan, run text recognition (OCR) on it first.",
+        "No text was found in the file or its pictures. If it is a scan, try another setting for text recognition.",
     ),
     ErrorEntry("too_much_text", 422, "The file holds more text than one document may have. Split it into parts."),
     ErrorEntry(

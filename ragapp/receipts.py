@@ -1,11 +1,10 @@
 """What is promised and told of a deletion. Knows no view."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ingestion.erasure import WINDOW
 from ingestion.models import Erasure
-
-PROMISED_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Receipt:
     @property
     def promised_by(self) -> datetime:
         """By then no byte of it is left in index and database."""
-        return self.erasure.requested_at + PROMISED_WITHIN
+        return self.erasure.requested_at + WINDOW
 
     @property
     def stage(self) -> str:

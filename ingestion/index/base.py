@@ -162,6 +162,10 @@ class IndexCatalog(Protocol):
         """Make the generation the live one of its identity, atomically and durably."""
         ...
 
+    def retire(self, identity: IndexIdentity) -> None:
+        """No generation of this identity is live any more. Where none was, it is no error."""
+        ...
+
     def drop(self, name: str) -> None:
         """Remove a generation and its bytes. Raises IndexInUseError for a live one. None of that name is no error."""
         ...

@@ -121,6 +121,13 @@ class EdgeCatalog:
             new.replace(pointer)
             _sync(self._folder)
 
+    def retire(self, identity: IndexIdentity) -> None:
+        """Remove the pointer; on return that is on disk."""
+        with self._turn, translated():
+            self._ensure_owned()
+            (self._folder / f"{alias_of(identity)}.live").unlink(missing_ok=True)
+            _sync(self._folder)
+
     def drop(self, name: str) -> None:
         """Remove the generation's files; whoever still has it open meets IndexUnavailableError from then on."""
         with self._turn, translated():

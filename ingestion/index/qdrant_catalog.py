@@ -92,6 +92,11 @@ class QdrantCatalog:
         ]
         self._server.call(lambda client: client.update_collection_aliases(actions))
 
+    def retire(self, identity: IndexIdentity) -> None:
+        """Delete the alias."""
+        delete = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias_of(identity)))
+        self._server.call(lambda client: client.update_collection_aliases([delete]))
+
     def drop(self, name: str) -> None:
         """Delete the collection and its files. Raises IndexInUseError where an alias points to it."""
         if name in self._aliases().values():

@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("total", models.PositiveIntegerField(default=0, help_text="Documents to bring in.")),
+                ("total", models.PositiveIntegerField(default=0, help_text="Passages to bring in.")),
                 ("done", models.PositiveIntegerField(default=0)),
                 ("error_code", models.CharField(blank=True, max_length=40)),
                 ("claim", models.UUIDField(blank=True, null=True)),

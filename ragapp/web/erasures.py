@@ -7,8 +7,9 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from ingestion.erasure import WINDOW
 from ingestion.models import Erasure
-from ragapp.receipts import PROMISED_WITHIN, Receipt
+from ragapp.receipts import Receipt
 from ragapp.web.access import admins_only
 
 PAGE_SIZE = 50
@@ -23,7 +24,7 @@ def index(request: HttpRequest) -> HttpResponseBase:
     context = {
         "page": page,
         "receipts": [Receipt(erasure) for erasure in page.object_list],
-        "promised_h": int(PROMISED_WITHIN.total_seconds() // 3600),
+        "promised_h": int(WINDOW.total_seconds() // 3600),
     }
     return render(request, "erasures/page.html", context)
 

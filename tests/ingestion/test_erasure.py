@@ -182,7 +182,7 @@ def test_older_generations_go_with_it_and_with_them_the_way_back(memory: MemoryC
     assert first.generation == ""
 
 
-def test_a_generation_that_serves_another_model_keeps_it_from_being_gone(memory: MemoryCatalog) -> None:
+def test_a_generation_of_another_model_goes_too(memory: MemoryCatalog) -> None:
     home = collection()
     made = document(home, *texts(2))
     memory.switch(memory.create(IndexIdentity("other", 8)))
@@ -191,7 +191,8 @@ def test_a_generation_that_serves_another_model_keeps_it_from_being_gone(memory:
     purge(made, memory)
     settle(memory)
     built(memory)
-    assert settle(memory) == 0
+    assert settle(memory) == 1
+    assert memory.live(IndexIdentity("other", 8)) is None
 
 
 def test_nothing_is_built_where_nothing_waits(memory: MemoryCatalog) -> None:

@@ -107,6 +107,9 @@ class MemoryCatalog:
         self.aliases[self.open(name).identity] = name
         self.on_switch()
 
+    def retire(self, identity: IndexIdentity) -> None:
+        self.aliases.pop(identity, None)
+
     def drop(self, name: str) -> None:
         if name in self.aliases.values():
             raise IndexInUseError(name)

@@ -31,6 +31,7 @@ MATRIX = {
     "GET documents/<document_id>/pages/<page>": (401, 404, 404, 404),
     # Nothing of theirs is deleted; test_api_erasures.py has what is.
     "GET erasures/<document_id>": (401, 404, 404, 404),
+    "POST audit": (401, 403, 403, 200),
     "POST search": (401, 404, 200, 200),
     "POST ask": (401, 404, 200, 200),
     "GET conversations": (401, 200, 200, 200),
@@ -85,6 +86,8 @@ def _body(route: str, *, collection_id: str) -> dict[str, Any] | None:
         return {"data": {"file": SimpleUploadedFile("new.txt", b"new")}}
     bodies = {
         "POST collections": {"name": "New"},
+        "POST audit": {},
+        "POST documents/<document_id>/reparse": {},
         "POST search": {"query": "leave", "collection_ids": [collection_id]},
         "POST ask": {"question": "How long?", "collection_ids": [collection_id]},
     }
