@@ -4,6 +4,7 @@
 |---|---|
 | published | READY, live |
 | failed | FAILED with the code of a ParseError, or `ingestion_interrupted` after three deaths without progress |
+| suspected | QUEUED at once, and it counts: an error that nobody foresaw |
 | given back | QUEUED at once; does not count as an attempt: the worker stops |
 | delayed | QUEUED, not before a growing time: something else is down, and the document is not at fault |
 | let go | the claim is lost: deleted, or a newer version came |
@@ -25,6 +26,8 @@ MAX_ATTEMPTS = 3
 # From there on a file has a queue of its own, so that it never keeps small ones waiting.
 LARGE_BYTES = 4 * 1024 * 1024
 _ALONGSIDE_BYTES = 1024 * 1024
+# What has waited that often may be the cause itself: it is read alone.
+_MOST_DELAYS = 3
 _FIRST_DELAY_S = 10
 _LONGEST_DELAY_S = 300
 _PROCESSING = DocumentState.PROCESSING
@@ -37,6 +40,7 @@ class Claimed:
     document: Document
     version: DocumentVersion
     token: UUID
+    began_at: datetime
 
     @property
     def key(self) -> UUID:
@@ -52,7 +56,9 @@ def claim(document_id: UUID) -> Claimed | None:
 
 def claim_alongside(*, most: int) -> list[Claimed]:
     """Take up to `most` small documents that wait and have harmed no worker yet, the oldest first."""
-    waiting = Document.objects.filter(state=DocumentState.QUEUED, attempts=0, size__lt=_ALONGSIDE_BYTES)
+    waiting = Document.objects.filter(
+        state=DocumentState.QUEUED, attempts=0, delays__lt=_MOST_DELAYS, size__lt=_ALONGSIDE_BYTES
+    )
     keys = list(waiting.filter(_available(timezone.now())).order_by("created_at").values_list("pk", flat=True)[:most])
     return _take(Document.objects.filter(pk__in=keys, attempts=0)) if keys else []
 
@@ -112,6 +118,18 @@ def give_back(claimed: Iterable[Claimed]) -> None:
         claimed_until=None,
         enqueued_at=None,
         attempts=Greatest(F("attempts") - 1, 0),
+        updated_at=timezone.now(),
+    )
+
+
+def suspect(claimed: Iterable[Claimed]) -> None:
+    """The run ended in an error that nobody foresaw: each of them is tried again alone, and that counts."""
+    held(claimed).update(
+        state=DocumentState.QUEUED,
+        step="",
+        claim=None,
+        claimed_until=None,
+        enqueued_at=None,
         updated_at=timezone.now(),
     )
 
@@ -181,4 +199,4 @@ def _take(wanted: QuerySet[Document]) -> list[Claimed]:
         version.document_id: version
         for version in DocumentVersion.objects.filter(document__claim=token, number=F("document__version"))
     }
-    return [Claimed(document, versions[document.pk], token) for document in documents]
+    return [Claimed(document, versions[document.pk], token, now) for document in documents]

@@ -28,6 +28,7 @@ IngestionError
 ├── DocumentExistsError             document_exists
 ├── DocumentStateError              document_state
 ├── PageNotFoundError               page_not_found
+├── PagesBusyError                  pages_busy
 ├── VersionNotFoundError            version_not_found
 ├── SourceError                     source_error; a source of documents cannot be run
 │   ├── SourceSettingsError         source_settings; `field` is the setting
@@ -216,6 +217,12 @@ class PageNotFoundError(IngestionError):
     """The document has no such page, or none that can be drawn."""
 
     code = "page_not_found"
+
+
+class PagesBusyError(IngestionError):
+    """As many pages are being drawn as may be at once."""
+
+    code = "pages_busy"
 
 
 class VersionNotFoundError(IngestionError):

@@ -132,6 +132,7 @@ class Document(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "claimed_until"], name="document_state_claim"),
+            models.Index(fields=["state", "created_at"], name="document_in_line"),
             models.Index(fields=["collection", "name"], name="document_by_name"),
             models.Index(fields=["index_stale"], condition=Q(index_stale=True), name="document_index_stale"),
         ]

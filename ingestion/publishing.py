@@ -5,8 +5,10 @@ Search is re-checked in SQL against the live version, so points that are written
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,13 +17,16 @@ from ingestion import claims, services
 from ingestion.chunking import ChunkText, chunk_id
 from ingestion.claims import Claimed
 from ingestion.embedding.base import Vector
-from ingestion.errors import ArchiveLimitError, IngestionError, NoTextError, UploadError
+from ingestion.errors import ArchiveLimitError, DocumentStateError, EmptyDocumentError, NoTextError, UploadError
 from ingestion.index.base import Attributes, ChunkIndex, IndexedChunk
-from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, DocumentVersion
+from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, DocumentVersion, Label
+from ingestion.parsing.unpack import Member
 from ingestion.pipeline import ReadDocument, UnpackedArchive, embedded_text
+from ingestion.services import SameName
 
 _ROWS = 500
 _MOST_NESTED_ARCHIVES = 2
+_MOST_MOVES = 3
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -114,7 +119,7 @@ def store(jobs: Sequence[Job], *, model: str) -> None:
             version.embedded_count = len(job.vectors)
             version.times.setdefault("embedding", now)
         _save_versions(jobs)
-        claims.progressed(job.claimed for job in jobs)
+        claims.progressed({job.claimed.key: job.claimed for job in [*new, *(job for job, _ in fresh)]}.values())
         claims.held(job.claimed for job in jobs).update(step="embedding")
     for job in jobs:
         job.rows_stored, job.stored = True, set(job.vectors)
@@ -132,9 +137,10 @@ def publish(jobs: Sequence[Job], *, index: ChunkIndex) -> list[Job]:
     lost = _go_live(jobs)
     for job in lost:
         index.delete_points([str(row.pk) for row in job.rows])
-    for job in jobs:
-        if job.claimed.document.index_stale and job not in lost:
-            refresh(job.claimed.document, index=index)
+    keys = [job.claimed.key for job in jobs if job not in lost]
+    # As the rows have it now: they may have been moved or relabelled while they were read.
+    for document in Document.objects.filter(pk__in=keys, index_stale=True):
+        refresh(document, index=index)
     return lost
 
 
@@ -177,25 +183,18 @@ def publish_archive(claimed: Claimed, archive: UnpackedArchive) -> None:
         raise ArchiveLimitError("archives within archives within archives")
     if not archive.members:
         raise NoTextError("an archive without files")
-    kept, refused = set(), 0
+    kept: set[UUID] = set()
+    names: set[str] = set()
     for member in archive.members:
         try:
-            submission = services.document_submit(
-                collection=document.collection,
-                name=member.name.replace("/", " > "),
-                content=_blocks(archive.folder / member.file),
-                uploaded_by=document.uploaded_by,
-                label=document.label,  # type: ignore[arg-type]
-                archive=document,
-            )
-            kept.add(submission.document.pk)
-        except UploadError as exc:
-            refused += 1
+            taken = _take_member(claimed, member, folder=archive.folder, is_repeated=member.name in names)
+        except (UploadError, EmptyDocumentError) as exc:
             claimed.version.notes.append(f"A member was refused: {exc.code}.")
-        except IngestionError:
-            refused += 1
-        if not claims.heartbeat([claimed]):
+            continue
+        if taken is None or not claims.heartbeat([claimed]):
             return
+        names |= {member.name, taken.name}
+        kept.add(taken.pk)
     if not kept:
         raise NoTextError("no member was taken")
     for gone in document.members.exclude(pk__in=kept).exclude(state=DocumentState.DELETING):
@@ -204,6 +203,28 @@ def publish_archive(claimed: Claimed, archive: UnpackedArchive) -> None:
     version.title, version.media_type = version.name, "application/zip"
     version.notes = version.notes[:20]
     _go_live([Job(claimed)], member_count=len(kept))
+
+
+def _take_member(claimed: Claimed, member: Member, *, folder: Path, is_repeated: bool) -> Document | None:
+    """The member's document, where the archive is now; None where the archive was deleted meanwhile."""
+    name = services.clean_name(member.name.replace("/", " > "))
+    for _ in range(_MOST_MOVES):
+        archive = Document.objects.select_related("collection").filter(pk=claimed.key).first()
+        if archive is None or archive.state == DocumentState.DELETING:
+            return None
+        # Two members whose names come out alike are two documents, and no versions of each other.
+        again = is_repeated or archive.members.filter(name=name, created_at__gt=claimed.began_at).exists()
+        with suppress(DocumentStateError):
+            return services.document_submit(
+                collection=archive.collection,
+                name=name,
+                content=_blocks(folder / member.file),
+                uploaded_by=archive.uploaded_by,
+                label=Label(archive.label),
+                same_name=SameName.KEEP_BOTH if again else SameName.NEW_VERSION,
+                archive=archive,
+            ).document
+    raise DocumentStateError("the archive is moved all the time")
 
 
 def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
@@ -224,8 +245,7 @@ def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
                     claimed_until=None,
                     delays=0,
                     live_version=version.number,
-                    # Points of the version before, or of a run that was killed, are still there.
-                    index_stale=document.index_stale or document.attempts > 1,
+                    name=version.name,
                     title=version.title or version.name,
                     media_type=version.media_type,
                     language=version.language,
@@ -240,6 +260,9 @@ def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
             if not changed:
                 lost.append(job)
                 continue
+            if document.attempts > 1:
+                # A run that was killed may have left points.
+                Document.objects.filter(pk=document.pk).update(index_stale=True)
             version.times["ready"] = now.isoformat()
             version.error_code, version.finished_at = "", now
         _save_versions([job for job in jobs if job not in lost])

@@ -93,6 +93,12 @@ def work(document_id: UUID) -> None:
         run = _Run(Path(folder), stack)
         try:
             run.carry(first)
+        except DatabaseError:
+            raise
+        except Exception:
+            # Whose fault it was is found out by reading each alone; three times at most.
+            run.suspect()
+            raise
         finally:
             run.give_back()
 
@@ -119,6 +125,11 @@ class _Run:
             self._await()
             self._beat()
             self._flush()
+
+    def suspect(self) -> None:
+        """Whatever is in hand may have caused the error."""
+        claims.suspect(job.claimed for job in self._state.jobs.values())
+        self._state.jobs.clear()
 
     def give_back(self) -> None:
         """Whatever is left, for the next worker: this one is being stopped, or met an error that is not theirs."""
@@ -227,7 +238,7 @@ class _Run:
             else:
                 self._delay({job.claimed.key}, exc)
         except IngestionError as exc:
-            logger.warning("document %s failed: %s: %s", job.claimed.key, exc.code, exc)
+            logger.warning("document %s failed: %s: %.500r", job.claimed.key, exc.code, str(exc))
             self._fail(job, exc.code)
         except DatabaseError:
             raise

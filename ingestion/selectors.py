@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from ingestion import files
@@ -81,7 +81,7 @@ def chunks_visible_to(scope: AccessScope) -> QuerySet[Chunk]:
 def chunk_get(chunk_id: str | UUID, *, scope: AccessScope) -> Chunk:
     """A passage of a live or replaced version. Raises DocumentNotFoundError, also where it is hidden."""
     key = uuid_or_none(chunk_id)
-    found = _chunks_within(scope).filter(pk=key, version__lte=F("document__live_version")).first() if key else None
+    found = _chunks_within(scope).filter(_is_or_was_live(), pk=key).first() if key else None
     if found is None:
         raise DocumentNotFoundError(str(chunk_id))
     return found
@@ -151,6 +151,15 @@ def uuid_or_none(value: str | UUID) -> UUID | None:
         return UUID(value)
     except ValueError:
         return None
+
+
+def _is_or_was_live() -> Q:
+    """What answers can cite. A version that was overtaken before it was published was never anybody's to read."""
+    was = DocumentVersion.objects.filter(
+        document=OuterRef("document"), number=OuterRef("version"), finished_at__isnull=False, error_code=""
+    )
+    live = F("document__live_version")
+    return Q(version=live) | Q(Exists(was), version__lt=live)
 
 
 def _chunks_within(scope: AccessScope) -> QuerySet[Chunk]:

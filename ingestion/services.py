@@ -11,7 +11,8 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, Q, QuerySet
+from django.db.models import F, ProtectedError, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ingestion import files, outbox
@@ -195,9 +196,12 @@ def document_change(document: Document, *, label: Label, collection: Collection)
     """
     try:
         with transaction.atomic():
-            _within(document).exclude(state=DocumentState.DELETING).update(
-                label=max(label, collection.label), collection=collection, index_stale=True, updated_at=timezone.now()
-            )
+            alive = _within(document).exclude(state=DocumentState.DELETING)
+            least = max(label, collection.label)
+            changes = {"collection": collection, "index_stale": True, "updated_at": timezone.now()}
+            # What came out of an archive may have a higher label of its own.
+            alive.exclude(pk=document.pk).update(label=Greatest(F("label"), least), **changes)
+            alive.filter(pk=document.pk).update(label=least, **changes)
             transaction.on_commit(lambda: outbox.send_refresh(document.pk), robust=True)
     except IntegrityError as exc:
         raise DocumentExistsError(f"{collection.pk} has these bytes") from exc
@@ -243,14 +247,21 @@ def _accept(
     same_name: SameName,
     zip_: Document | None,
 ) -> Submission:
+    if zip_ is not None:
+        label = _label_of_member(zip_, collection=collection, label=label)
     if existing := _alive(collection).filter(sha256=upload.stored.sha256).first():
+        if zip_ is None and existing.archive_id is not None:
+            # Somebody's own upload now: it does not go with the archive any more.
+            Document.objects.filter(pk=existing.pk).update(archive=None)
+            existing.archive = None
+        _raise_label(existing, label)
         if existing.state == DocumentState.FAILED:
             existing = document_retry(existing)
         return Submission(existing, Outcome.DUPLICATE)
     earlier = replaces
     if earlier is None and same_name is SameName.NEW_VERSION:
         earlier = _alive(collection).filter(name=upload.name, archive=zip_).order_by("-created_at").first()
-    if earlier is not None and (document := _next_version(earlier, upload)):
+    if earlier is not None and (document := _next_version(earlier, upload, collection=collection, label=label)):
         return Submission(document, Outcome.NEW_VERSION)
     document = Document(
         collection=collection,
@@ -268,17 +279,37 @@ def _accept(
     return Submission(document, Outcome.CREATED)
 
 
-def _next_version(document: Document, upload: _Upload) -> Document | None:
-    """The document with the upload as its latest version; None where it was deleted meanwhile."""
+def _label_of_member(archive: Document, *, collection: Collection, label: Label | None) -> Label:
+    """At least the archive's, as it is now. Raises DocumentStateError where that was deleted or moved meanwhile."""
+    now = Document.objects.select_for_update(of=("self",)).filter(pk=archive.pk).first()
+    if now is None or now.state == DocumentState.DELETING or now.collection_id != collection.pk:
+        raise DocumentStateError(f"archive {archive.pk} is not in {collection.pk} any more")
+    return Label(max(now.label, label or 0))
+
+
+def _raise_label(document: Document, label: Label | None) -> None:
+    """What somebody says is more sensitive is so, whatever their upload became."""
+    if label is not None and label > document.label:
+        document.label = label
+        Document.objects.filter(pk=document.pk).update(label=label, index_stale=True)
+
+
+def _next_version(
+    document: Document, upload: _Upload, *, collection: Collection, label: Label | None = None
+) -> Document | None:
+    """The document with the upload as its latest version; None where it was deleted or moved meanwhile.
+
+    Its name stays until the version is live: readers see what they can read.
+    """
     document = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
-    if document.state == DocumentState.DELETING:
+    if document.state == DocumentState.DELETING or document.collection_id != collection.pk:
         return None
     # Whoever reads the version before finds its claim gone, and lets go.
     for field, value in (
         _queued()
         | {
             "version": document.version + 1,
-            "name": upload.name,
+            "label": max(document.label, label or 0),
             "sha256": upload.stored.sha256,
             "size": upload.stored.size,
             "index_stale": True,
@@ -313,13 +344,17 @@ def _version_again(document: Document, *, number: int, ocr: OcrChoice | None) ->
         ocr=ocr or earlier.ocr,
         uploaded_by_id=earlier.uploaded_by_id,
     )
-    with transaction.atomic():
-        settled = Document.objects.select_for_update(of=("self",)).filter(
-            pk=document.pk, state__in=[DocumentState.READY, DocumentState.FAILED]
-        )
-        changed = _next_version(document, upload) if settled.exists() else None
-        if changed is None:
-            raise DocumentStateError(f"{document.pk} is being read or deleted")
+    try:
+        with transaction.atomic():
+            settled = Document.objects.select_for_update(of=("self",)).filter(
+                pk=document.pk, state__in=[DocumentState.READY, DocumentState.FAILED]
+            )
+            now = settled.select_related("collection").first()
+            changed = _next_version(now, upload, collection=now.collection) if now else None
+            if changed is None:
+                raise DocumentStateError(f"{document.pk} is being read or deleted")
+    except IntegrityError as exc:
+        raise DocumentExistsError(f"another document has the bytes of {document.pk} v{number}") from exc
     return changed
 
 
@@ -355,4 +390,4 @@ def _enqueue(document: Document) -> None:
 
 
 def _alive(collection: Collection) -> QuerySet[Document]:
-    return collection.documents.exclude(Q(state=DocumentState.DELETING))
+    return collection.documents.exclude(state=DocumentState.DELETING)

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ingestion import builds, claims, engine, erasure, files, outbox, publishing
+from ingestion import builds, claims, engine, erasure, files, outbox, publishing, services
 from ingestion.models import ChunkEmbedding, Document, DocumentState, Erasure, IndexBuild
 from ingestion.run import work
 
@@ -20,7 +20,7 @@ GRACE = timedelta(seconds=10)
 # A message may be lost with its broker. Sending another is cheap: who comes second finds nothing to claim.
 RESEND_AFTER = timedelta(seconds=60)
 # A run goes on with whatever waits, so a few messages wake as many workers as there are.
-_MOST_RESENT = 100
+_MOST_RESENT = 500
 _LARGE_FOR_S = 600.0
 
 
@@ -47,7 +47,11 @@ def purge_document(document_id: str) -> None:
     """
     unclaimed = Document.objects.filter(claims.unclaimed(timezone.now()), state=DocumentState.DELETING)
     document = unclaimed.filter(pk=UUID(document_id)).first()
-    if document is None or document.members.exists():
+    if document is None:
+        return
+    for member in document.members.exclude(state=DocumentState.DELETING):
+        services.document_delete(member)
+    if document.members.exists():
         return
     index = engine.index()
     points = index.count(document_id=document_id)

@@ -83,6 +83,7 @@ _ENTRIES = (
     ErrorEntry("document_exists", 409, "That collection holds the same file already."),
     ErrorEntry("document_state", 409, "The document's state does not allow this now.", True),
     ErrorEntry("page_not_found", 404, "The document has no such page, or its pages cannot be drawn."),
+    ErrorEntry("pages_busy", 503, "Many pages are being drawn right now. Try again in a moment.", True),
     ErrorEntry("version_not_found", 404, "The document has no such version."),
     ErrorEntry("source_error", 500, "The source could not be read for a reason that is in the server's log.", True),
     ErrorEntry("source_settings", 422, "This setting is not possible here."),

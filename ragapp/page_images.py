@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 from django.conf import settings
 
 from ingestion.access import AccessScope
-from ingestion.errors import PageNotFoundError
+from ingestion.errors import PageNotFoundError, PagesBusyError
 from ingestion.models import DocumentVersion
 from ingestion.parsing import runner
 from ingestion.parsing.media_types import IMAGES, PDF
@@ -24,6 +24,8 @@ CACHE_CONTROL = "private, no-cache"
 _USUAL_WIDTH = 960
 # Each drawing is a process with a memory limit of its own; a page full of pictures must not start twenty.
 _DRAWING = BoundedSemaphore(2)
+# A request holds a thread while it waits.
+_LONGEST_WAIT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,12 @@ class PageImage:
         path = version_path(self.version)
         if not path.is_file():
             raise PageNotFoundError("the original is gone")
-        with _DRAWING:
+        if not _DRAWING.acquire(timeout=_LONGEST_WAIT_S):
+            raise PagesBusyError("too many pages are being drawn")
+        try:
             return runner.render_page(path, page=self.page, width=self.width, config=settings.INGESTION)
+        finally:
+            _DRAWING.release()
 
 
 def can_be_drawn(media_type: str) -> bool:

@@ -23,6 +23,16 @@ def readable_version(document: Document, *, number: int | None, is_admin: bool) 
     raise VersionNotFoundError(f"{document.pk} v{version.number}")
 
 
+def readable_versions(document: Document, *, is_admin: bool) -> list[DocumentVersion]:
+    """Those that `readable_version` gives, newest first."""
+    current = document.live_version or document.version
+    return [
+        version
+        for version in document.versions.all()
+        if is_admin or version.number == current or _was_live(version, document)
+    ]
+
+
 def latest_versions(documents: Iterable[Document]) -> dict[UUID, DocumentVersion]:
     """The latest accepted version of each, by the document's id. One query."""
     found = DocumentVersion.objects.filter(

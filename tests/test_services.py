@@ -16,6 +16,7 @@ from ragapp import weights
 from ragapp.bootstrap import SAMPLE_DIR
 from ragapp.gateway.supervisor import ModelServerSupervisor
 from tests.live import ROOT, LiveServer, wait_for
+from tests.provision import qdrant
 from tests.provision.folders import MODELS
 from tests.provision.qdrant import QdrantServer
 
@@ -23,8 +24,15 @@ SMALL = "smollm2-135m-instruct"
 
 
 @pytest.fixture
+def own_qdrant() -> Iterator[QdrantServer]:
+    """A server with no index of other tests: one of another model would be a mismatch, as it must be."""
+    with qdrant.running() as server:
+        yield server
+
+
+@pytest.fixture
 def environment(
-    postgres_url: str, redis_url: str, qdrant_server: QdrantServer, models_dir: Path, tmp_path: Path
+    postgres_url: str, redis_url: str, own_qdrant: QdrantServer, models_dir: Path, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
     """Everything that the processes share. A model server elsewhere stands in for vLLM."""
     path = weights.find(SMALL, models_dir)
@@ -41,8 +49,8 @@ def environment(
             "RAGAPP_MODELS_DIR": str(MODELS),
             "RAGAPP_DATABASE_URL": postgres_url,
             "RAGAPP_BROKER_URL": redis_url,
-            "RAGAPP_QDRANT_URL": qdrant_server.url,
-            "RAGAPP_QDRANT_API_KEY": qdrant_server.api_key,
+            "RAGAPP_QDRANT_URL": own_qdrant.url,
+            "RAGAPP_QDRANT_API_KEY": own_qdrant.api_key,
             "RAGAPP_CHAT_URL": model.base_url,
             "RAGAPP_CHAT_API_KEY": model.api_key,
             "RAGAPP_CHAT_MODEL": SMALL,

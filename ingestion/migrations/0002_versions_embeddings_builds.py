@@ -249,6 +249,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="document",
+            index=models.Index(fields=["state", "created_at"], name="document_in_line"),
+        ),
+        migrations.AddIndex(
+            model_name="document",
             index=models.Index(fields=["collection", "name"], name="document_by_name"),
         ),
         migrations.AddIndex(

@@ -7,7 +7,7 @@ import re
 import stat
 from array import array
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -31,6 +31,7 @@ from ingestion.parsing.child import (
     MOST_TITLE_CHARS,
     NUMBERS_A_LINE,
 )
+from ingestion.parsing.dates import in_utc
 
 # UTF-8 takes at most 4 bytes for a character, JSON's escapes of one byte 6.
 _BYTES_A_CHAR = 6
@@ -48,8 +49,8 @@ _Place = Annotated[_Text, Field(max_length=MOST_PLACE_CHARS)]
 
 
 class _Failure(BaseModel):
-    code: str
-    message: str
+    code: Annotated[str, Field(max_length=40)]
+    message: Annotated[str, Field(max_length=1_000)]
 
 
 class _Document(BaseModel):
@@ -182,7 +183,10 @@ def _date(text: str) -> datetime:
     except ValueError as exc:
         raise ParserCrashedError("a date of another shape") from exc
     # Files seldom say in which zone they were written.
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    moment = in_utc(found)
+    if moment is None:
+        raise ParserCrashedError("a date that is none")
+    return moment
 
 
 def _error(code: str) -> type[IngestionError]:

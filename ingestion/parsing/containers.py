@@ -24,6 +24,8 @@ _LONGEST_TYPE = 100
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENTRY_BYTES = 128
 _MOST_OLE_SECTORS = 4_096
+# Each names a hundred parts of the allocation table or more: enough for any upload.
+_MOST_TABLE_SECTORS = 1_000
 _LAST_SECTOR = 0xFFFFFFFA
 _HEADER_FAT_SECTORS = 109
 
@@ -139,9 +141,11 @@ def _fat_sectors(file: BinaryIO, header: bytes, *, size: int) -> list[int]:
     """Where the parts of the allocation table are: 109 in the header, further ones in a chain of sectors."""
     found = list(struct.unpack(f"<{_HEADER_FAT_SECTORS}L", header[76:512]))
     sector = struct.unpack("<L", header[68:72])[0]
-    for _ in range(_MOST_OLE_SECTORS):
-        if sector >= _LAST_SECTOR:
-            break
+    seen: set[int] = set()
+    while sector < _LAST_SECTOR:
+        if sector in seen or len(seen) >= _MOST_TABLE_SECTORS:
+            raise UnreadableContainerError("an allocation table without end")
+        seen.add(sector)
         *more, sector = struct.unpack(f"<{size // 4}L", _sector(file, sector, size=size))
         found.extend(more)
     return found

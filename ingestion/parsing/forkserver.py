@@ -267,14 +267,21 @@ def _is_over(job: Job) -> bool:
     files = size = 0
     waiting = [str(job.folder)]
     while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                files += 1
-                size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
-                if files > job.limits.folder_files or size > job.limits.folder_bytes:
-                    return True
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+                    if files > job.limits.folder_files or size > job.limits.folder_bytes:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except FileNotFoundError:
+            # Removed while it was counted.
+            continue
+        except OSError:
+            # A folder that cannot be looked into hides what is in it: nested beyond a path's length, or closed.
+            return True
     return False
 
 

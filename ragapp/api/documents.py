@@ -27,6 +27,7 @@ from ragapp.api.schemas import (
 )
 from ragapp.api.scopes import scope_of
 from ragapp.originals import BLOCK_BYTES, blocks_of_original
+from ragapp.versions import readable_versions
 
 router = Router(tags=["documents"])
 
@@ -136,9 +137,10 @@ def reparse_document(request: HttpRequest, document_id: Id, body: ReparseIn) -> 
 
 @router.get("/documents/{document_id}/versions", **documented({200: list[VersionOut]}, "document_not_found"))
 def list_versions(request: HttpRequest, document_id: Id) -> list[VersionOut]:
-    """Every version that was accepted, newest first, with what reading it gave."""
-    document = document_get(document_id, scope=scope_of(caller_of(request)))
-    return [VersionOut.of(version) for version in document.versions.all()]
+    """Every version that is or was live, newest first, with what reading it gave; for an admin every accepted one."""
+    user = caller_of(request)
+    document = document_get(document_id, scope=scope_of(user))
+    return [VersionOut.of(version) for version in readable_versions(document, is_admin=user.is_staff)]
 
 
 @router.delete("/documents/{document_id}", **documented({202: DocumentOut}, "not_allowed", "document_not_found"))

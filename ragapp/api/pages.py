@@ -29,6 +29,7 @@ _RESPONSES = documented(
     "parse_memory",
     "parser_crashed",
     "storage_full",
+    "pages_busy",
 )
 _RESPONSES["openapi_extra"]["responses"][200] = {
     "description": "The page.",

@@ -166,7 +166,8 @@ def test_a_file_replaces_the_document_that_is_named_whatever_it_is_called(collec
         collection=collection, name="holidays.md", content=[b"30"], uploaded_by=None, replaces=first
     )
     first.refresh_from_db()
-    assert (second.document.pk, first.name, first.version) == (first.pk, "holidays.md", 2)
+    assert (second.document.pk, first.version, first.versions.get(number=2).name) == (first.pk, 2, "holidays.md")
+    assert first.name == "leave.md", "readers see the name of what they can read"
 
 
 def test_a_deleted_document_gets_no_version(collection: Collection) -> None:
