@@ -81,16 +81,6 @@ def progressed(claimed: Iterable[Claimed]) -> None:
     held(claimed).filter(attempts__gt=0).update(attempts=0)
 
 
-def stepped(claimed: Iterable[Claimed], step: str) -> None:
-    """Show what is done to them now, and note when it began."""
-    now = timezone.now()
-    listed = list(claimed)
-    held(listed).update(step=step, updated_at=now)
-    for each in listed:
-        each.version.times[step] = now.isoformat()
-    DocumentVersion.objects.bulk_update([each.version for each in listed], ["times"])
-
-
 def fail(claimed: Claimed, code: str) -> None:
     """The document is at fault, or has killed its workers as often as is tried."""
     now = timezone.now()

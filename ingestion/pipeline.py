@@ -16,7 +16,8 @@ from ingestion.parsing.unpack import Member
 
 # A long heading must not push the passage out of what the model reads.
 _MOST_PREFIX_CHARS = 160
-_LANGUAGE_SAMPLE_CHARS = 4_000
+# A millisecond for every 700 characters, and right in 99 of 100 passages of that size.
+_LANGUAGE_SAMPLE_CHARS = 1_200
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError
+from django.utils import timezone
 
 from ingestion import claims, engine, outbox, publishing
 from ingestion.claims import Claimed
@@ -46,9 +47,10 @@ logger = logging.getLogger(__name__)
 _WINDOW = 128
 _WINDOWS_AHEAD = 2
 # Documents and passages that are read ahead of the embedding.
-_READ_AHEAD = 3
+_READ_AHEAD = 8
 _MOST_PENDING = 1_000
-_MOST_CLAIMED = 24
+_MOST_CLAIMED = 64
+_MOST_AT_ONCE = 24
 _BEAT_S = 15.0
 _POLL_S = 2.0
 _FLUSH_VECTORS = 96
@@ -143,7 +145,7 @@ class _Run:
         in_time = time.monotonic() - self._began_at < _CLAIM_FOR_S
         if self._alone or not in_time or len(state.waiting) + len(state.reading) >= _READ_AHEAD or room <= 0:
             return
-        self._admit(claims.claim_alongside(most=min(room, 8)))
+        self._admit(claims.claim_alongside(most=min(room, _MOST_AT_ONCE)))
 
     def _admit(self, claimed: Iterable[Claimed]) -> None:
         for each in claimed:
@@ -157,13 +159,10 @@ class _Run:
 
     def _read_ahead(self) -> None:
         state = self._state
-        started: list[Job] = []
         while state.waiting and len(state.reading) < _READ_AHEAD and len(state.pending) < _MOST_PENDING:
             job = state.waiting.pop(0)
             state.reading[self._reader.submit(self._read, job)] = job
-            started.append(job)
-        if started:
-            claims.stepped((job.claimed for job in started), "parsing")
+            job.claimed.version.times["parsing"] = timezone.now().isoformat()
 
     def _read(self, job: Job) -> _ReadResult:
         version = job.claimed.version
