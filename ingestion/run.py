@@ -209,6 +209,7 @@ class _Run:
         if isinstance(result, UnpackedArchive):
             self._state.jobs.pop(job.claimed.key)
             self._settled(job, lambda: publishing.publish_archive(job.claimed, result))
+            self._let_go([job.claimed])
         elif result is not None:
             publishing.take(job, result)
             self._queue_texts(job)
@@ -249,11 +250,14 @@ class _Run:
     def _fail(self, job: Job, code: str) -> None:
         self._drop({job.claimed.key})
         claims.fail(job.claimed, code)
+        self._let_go([job.claimed])
 
     def _delay(self, keys: set[UUID], exc: IngestionError) -> None:
-        logger.warning("%s documents wait: %s: %s", len(keys), exc.code, exc)
-        claims.delay([job.claimed for key, job in self._state.jobs.items() if key in keys], code=exc.code)
+        logger.warning("%s documents wait: %s: %.500r", len(keys), exc.code, str(exc))
+        delayed = [job.claimed for key, job in self._state.jobs.items() if key in keys]
+        claims.delay(delayed, code=exc.code)
         self._drop(keys)
+        self._let_go(delayed)
 
     def _drop(self, keys: set[UUID]) -> None:
         state = self._state
@@ -271,7 +275,11 @@ class _Run:
         kept = claims.heartbeat(job.claimed for job in jobs)
         lost = [job.claimed for job in jobs if job.claimed.key not in kept]
         self._drop({each.key for each in lost})
-        for key in claims.let_go(lost):
+        self._let_go(lost)
+
+    def _let_go(self, ended: Iterable[Claimed]) -> None:
+        """What was deleted meanwhile is purged now, and not when its lease runs out."""
+        for key in claims.let_go(ended):
             outbox.send_purge(key)
 
     def _flush(self) -> None:
@@ -301,8 +309,7 @@ class _Run:
             self._delay(keys, exc)
             return
         self._drop(keys)
-        for key in claims.let_go(job.claimed for job in lost):
-            outbox.send_purge(key)
+        self._let_go(job.claimed for job in lost)
 
 
 def _pool(stack: ExitStack, *, name: str) -> ThreadPoolExecutor:

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from ingestion import claims, engine, publishing, services, tasks
+from ingestion import claims, engine, publishing, run, services, tasks
 from ingestion.access import AccessScope
 from ingestion.embedding.hashing import HashingEmbedder
 from ingestion.errors import DocumentExistsError, DocumentNotFoundError
@@ -99,6 +99,21 @@ def test_an_archive_deleted_while_it_is_unpacked_leaves_no_member(open_shelf: Co
             tasks.purge_document(str(key))
     assert not Document.objects.exists()
     assert index.count() == 0
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.zip", MEMBERS), ("bad.pdf", b"no pdf"), ("x.txt", b"Rule one.")])
+def test_what_is_deleted_while_it_is_read_is_let_go_at_once(open_shelf: Collection, name: str, content: bytes) -> None:
+    document = submitted(open_shelf, content, name)
+    on_read = run._Run._on_read
+
+    def deleted_then_read(self: object, future: object) -> None:
+        services.document_delete(document)
+        on_read(self, future)  # type: ignore[arg-type]
+
+    with patch.object(run._Run, "_on_read", deleted_then_read):
+        tasks.ingest_document(str(document.pk))
+    document.refresh_from_db()
+    assert (document.state, document.claim, document.claimed_until) == (DocumentState.DELETING, None, None)
 
 
 def test_a_label_that_is_said_holds_for_versions_and_duplicates_too(open_shelf: Collection) -> None:
