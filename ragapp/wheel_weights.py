@@ -12,6 +12,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -141,12 +142,12 @@ def _is_running(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _largest_file(folder: Path) -> int:
+    # pip moves and removes files and folders meanwhile; os.walk passes over a folder that is gone.
     sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:  # pip moved it meanwhile
-            continue
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                sizes.append(os.stat(os.path.join(parent, name)).st_size)
     return max(sizes)
 
 
