@@ -90,7 +90,7 @@ def _runs(options: argparse.Namespace) -> Iterator[Measured]:
 
 def _corpus(folder: Path, *, documents: int) -> Path:
     folder.mkdir()
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)  # noqa: S311 - the same corpus at every run
     for number in range(documents):
         paragraphs = (" ".join(chance.choices(_WORDS, k=90)) + "." for _ in range(chance.randint(1, 3)))
         (folder / f"rule-{number:05}.md").write_text(f"# Rule {number}\n\n" + "\n\n".join(paragraphs) + "\n")
@@ -147,7 +147,7 @@ def _inside(backend: str, corpus: str, *, workers: int) -> dict[str, Any]:
     with _peak_rss() as peak, _workers(backend, count=workers):
         _warm(collection, documents=8 * workers)
         # Accepted first, and told to nobody: what is measured begins when the workers hear of it.
-        with patch.object(outbox, "_sent", lambda *_, **__: False):
+        with patch.object(outbox, "sent", lambda *_, **__: False):
             for path in sorted(path for path in Path(corpus).rglob("*") if path.is_file()):
                 document_submit(
                     collection=collection,

@@ -11,4 +11,4 @@ class IngestionConfig(AppConfig):
 
     def ready(self) -> None:
         """Importing registers."""
-        from ingestion import checks  # noqa: F401
+        from ingestion import checks  # noqa: F401 - importing registers them

@@ -10,9 +10,10 @@
 | let go | the claim is lost: deleted, or a newer version came |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import F, Q, QuerySet
@@ -31,6 +32,14 @@ _MOST_DELAYS = 3
 _FIRST_DELAY_S = 10
 _LONGEST_DELAY_S = 300
 _PROCESSING = DocumentState.PROCESSING
+# What every way back to the others has in common; whether it counts as an attempt differs.
+BACK_IN_LINE: Mapping[str, Any] = {
+    "state": DocumentState.QUEUED,
+    "step": "",
+    "claim": None,
+    "claimed_until": None,
+    "enqueued_at": None,
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,13 @@ def claim_alongside(*, most: int) -> list[Claimed]:
     waiting = Document.objects.filter(
         state=DocumentState.QUEUED, attempts=0, delays__lt=_MOST_DELAYS, size__lt=_ALONGSIDE_BYTES
     )
-    keys = list(waiting.filter(_available(timezone.now())).order_by("created_at").values_list("pk", flat=True)[:most])
+    keys = list(waiting.filter(available(timezone.now())).order_by("created_at").values_list("pk", flat=True)[:most])
     return _take(Document.objects.filter(pk__in=keys, attempts=0)) if keys else []
 
 
 def next_large() -> UUID | None:
     """The oldest large document that waits."""
-    waiting = Document.objects.filter(_available(timezone.now()), state=DocumentState.QUEUED, size__gte=LARGE_BYTES)
+    waiting = Document.objects.filter(available(timezone.now()), state=DocumentState.QUEUED, size__gte=LARGE_BYTES)
     return waiting.order_by("created_at").values_list("pk", flat=True).first()
 
 
@@ -102,11 +111,7 @@ def fail(claimed: Claimed, code: str) -> None:
 def give_back(claimed: Iterable[Claimed]) -> None:
     """The worker stops: whoever is next goes on."""
     held(claimed).update(
-        state=DocumentState.QUEUED,
-        step="",
-        claim=None,
-        claimed_until=None,
-        enqueued_at=None,
+        **BACK_IN_LINE,
         attempts=Greatest(F("attempts") - 1, 0),
         updated_at=timezone.now(),
     )
@@ -115,11 +120,7 @@ def give_back(claimed: Iterable[Claimed]) -> None:
 def suspect(claimed: Iterable[Claimed]) -> None:
     """The run ended in an error that nobody foresaw: each of them is tried again alone, and that counts."""
     held(claimed).update(
-        state=DocumentState.QUEUED,
-        step="",
-        claim=None,
-        claimed_until=None,
-        enqueued_at=None,
+        **BACK_IN_LINE,
         updated_at=timezone.now(),
     )
 
@@ -130,12 +131,8 @@ def delay(claimed: Iterable[Claimed], *, code: str) -> None:
     for each in claimed:
         wait = min(_FIRST_DELAY_S * 2**each.document.delays, _LONGEST_DELAY_S)
         held([each]).update(
-            state=DocumentState.QUEUED,
-            step="",
+            **BACK_IN_LINE,
             error_code=code,
-            claim=None,
-            claimed_until=None,
-            enqueued_at=None,
             available_at=now + timedelta(seconds=wait),
             delays=F("delays") + 1,
             attempts=Greatest(F("attempts") - 1, 0),
@@ -165,14 +162,15 @@ def unclaimed(now: datetime) -> Q:
     return Q(claimed_until__lt=now) | Q(claimed_until__isnull=True)
 
 
-def _available(now: datetime) -> Q:
+def available(now: datetime) -> Q:
+    """Due, or never put off."""
     return Q(available_at__isnull=True) | Q(available_at__lte=now)
 
 
 def _take(wanted: QuerySet[Document]) -> list[Claimed]:
     """One conditional UPDATE decides; only then is anything read."""
     now, token = timezone.now(), uuid4()
-    free = (Q(state=DocumentState.QUEUED) & _available(now)) | (Q(state=_PROCESSING) & unclaimed(now))
+    free = (Q(state=DocumentState.QUEUED) & available(now)) | (Q(state=_PROCESSING) & unclaimed(now))
     taken = wanted.filter(free).update(
         state=_PROCESSING,
         step="parsing",

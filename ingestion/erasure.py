@@ -73,9 +73,9 @@ def _others_dropped(catalog: IndexCatalog, *, live: IndexBuild) -> bool:
 
     Those of other models go too: a process that speaks one of them, a day after the change, has to be restarted.
     """
-    ours = catalog.generations().get(live.generation)
-    for name, identity in catalog.generations().items():
-        if identity != ours and catalog.live(identity) == name:
+    found = catalog.generations()
+    for name, identity in found.items():
+        if identity != found.get(live.generation) and catalog.live(identity) == name:
             catalog.retire(identity)
     generations_drop(catalog, keep={live.generation})
     newer = IndexBuild.objects.filter(created_at__gt=live.created_at).values_list("generation", flat=True)

@@ -50,6 +50,11 @@ IngestionError
 └── IngestionInterruptedError       ingestion_interrupted
 """
 
+import errno
+
+# Of an OSError that tells of a full disk.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 class IngestionError(Exception):
     """Root. `code` is stable and public; the message is for the log, never for the person."""

@@ -1,18 +1,17 @@
 """The files folder: originals under random names, durable before their row. A name from outside never reaches it."""
 
-import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from ingestion.errors import EmptyDocumentError, StorageFullError, UploadTooLargeError
+from ingestion.errors import NO_ROOM, EmptyDocumentError, StorageFullError, UploadTooLargeError
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,33 @@ def store(content: Iterable[bytes]) -> StoredFile:
         return _written(content, path=path, name=name)
     except OSError as exc:
         path.unlink(missing_ok=True)
-        if exc.errno in _NO_ROOM:
+        if exc.errno in NO_ROOM:
             raise StorageFullError(str(exc)) from exc
         raise
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def bounded(content: Iterable[bytes], *, digest: "hashlib._Hash") -> Iterator[bytes]:
+    """The blocks, each told to the digest. Raises UploadTooLargeError, and EmptyDocumentError at the end of nothing."""
+    limit: int = settings.INGESTION.max_upload_bytes
+    size = 0
+    for block in content:
+        size += len(block)
+        if size > limit:
+            raise UploadTooLargeError(f"more than {limit} bytes")
+        digest.update(block)
+        yield block
+    if size == 0:
+        raise EmptyDocumentError("no bytes")
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """A file's bytes in blocks of 1 MiB."""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block
 
 
 def discard(name: str) -> bool:
@@ -61,20 +81,14 @@ def discard(name: str) -> bool:
 
 
 def _written(content: Iterable[bytes], *, path: Path, name: str) -> StoredFile:
-    limit: int = settings.INGESTION.max_upload_bytes
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     with path.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)
-        for block in content:
-            size += len(block)
-            if size > limit:
-                raise UploadTooLargeError(f"more than {limit} bytes")
-            digest.update(block)
+        for block in bounded(content, digest=digest):
             file.write(block)
+        size = file.tell()
         file.flush()
         os.fsync(file.fileno())
-    if size == 0:
-        raise EmptyDocumentError(name)
     _sync_folder(path.parent)
     return StoredFile(name=name, sha256=digest.hexdigest(), size=size)
 

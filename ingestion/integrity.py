@@ -50,7 +50,6 @@ SECOND_LOOK_S = 2.0
 MOST_NAMED = 1_000
 QUICK_SAMPLE = 100
 _PAGE = 500
-_BLOCK = 1024 * 1024
 _PROBES = 3
 _TOP = 5
 _SAME = 0.999
@@ -398,11 +397,8 @@ def _are_copies(hits: list[Hit]) -> bool:
 
 def file_sha256(path: Path) -> str:
     """Hex. Raises FileNotFoundError."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:

@@ -141,6 +141,11 @@ class Document(models.Model):
         return self.name
 
     @property
+    def effective_label(self) -> int:
+        """How sensitive it is: at least as its collection."""
+        return max(self.label, self.collection.label)
+
+    @property
     def is_settled(self) -> bool:
         """True once nothing more happens by itself."""
         return self.state in {DocumentState.READY, DocumentState.FAILED}
@@ -278,4 +283,4 @@ class Erasure(models.Model):
         return f"erasure of {self.document_id}"
 
 
-from ingestion.sources.models import Source, SourceItem, SourceRun  # noqa: E402, F401
+from ingestion.sources.models import Source, SourceItem, SourceRun  # noqa: E402, F401 - Django finds them here

@@ -29,28 +29,28 @@ class Queue(StrEnum):
 def send(document_id: UUID, *, size: int) -> None:
     """Hand the document to the workers, and note that the broker took it."""
     queue = Queue.INGEST_LARGE if size >= LARGE_BYTES else Queue.INGEST
-    if _sent("ingestion.tasks.ingest_document", str(document_id), queue=queue):
+    if sent("ingestion.tasks.ingest_document", str(document_id), queue=queue):
         Document.objects.filter(pk=document_id).update(enqueued_at=timezone.now())
 
 
 def send_purge(document_id: UUID) -> None:
     """Have a deleted document purged; the sweep repeats this until its row is gone."""
-    _sent("ingestion.tasks.purge_document", str(document_id), queue=Queue.MAINTENANCE)
+    sent("ingestion.tasks.purge_document", str(document_id), queue=Queue.MAINTENANCE)
 
 
 def send_refresh(document_id: UUID) -> None:
     """Have the index hold what SQL says of the document; the sweep repeats this while `index_stale`."""
-    _sent("ingestion.tasks.refresh_document", str(document_id), queue=Queue.MAINTENANCE)
+    sent("ingestion.tasks.refresh_document", str(document_id), queue=Queue.MAINTENANCE)
 
 
 def send_build(build_id: int) -> None:
     """Have a generation of the index built."""
-    _sent("ingestion.tasks.build_index", build_id, queue=Queue.MAINTENANCE)
+    sent("ingestion.tasks.build_index", build_id, queue=Queue.MAINTENANCE)
 
 
-def _sent(task: str, argument: str | int, *, queue: Queue) -> bool:
+def sent(task: str, argument: str | int, *, queue: Queue, expires: float | None = None) -> bool:
     """A broker in memory reaches this process alone: without workers here the row waits for their sweep."""
     if not engine.reaches_workers():
         return False
-    current_app.send_task(task, args=[argument], queue=queue.value)
+    current_app.send_task(task, args=[argument], queue=queue.value, expires=expires)
     return True

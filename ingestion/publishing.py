@@ -6,7 +6,7 @@ Search is re-checked in SQL against the live version, so points that are written
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -18,8 +18,10 @@ from ingestion.chunking import ChunkText, chunk_id
 from ingestion.claims import Claimed
 from ingestion.embedding.base import Vector
 from ingestion.errors import ArchiveLimitError, DocumentStateError, EmptyDocumentError, NoTextError, UploadError
+from ingestion.files import blocks_of
 from ingestion.index.base import Attributes, ChunkIndex, IndexedChunk
 from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, DocumentVersion, Label
+from ingestion.parsing.media_types import ZIP
 from ingestion.parsing.unpack import Member
 from ingestion.pipeline import ReadDocument, UnpackedArchive, embedded_text
 from ingestion.services import SameName
@@ -27,7 +29,6 @@ from ingestion.services import SameName
 _ROWS = 500
 _MOST_NESTED_ARCHIVES = 2
 _MOST_MOVES = 3
-_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass
@@ -120,7 +121,7 @@ def store(jobs: Sequence[Job], *, model: str) -> None:
             version.times.setdefault("embedding", now)
         _save_versions(jobs)
         claims.progressed({job.claimed.key: job.claimed for job in [*new, *(job for job, _ in fresh)]}.values())
-        claims.held(job.claimed for job in jobs).update(step="embedding")
+        claims.held(job.claimed for job in jobs).exclude(step="embedding").update(step="embedding")
     for job in jobs:
         job.rows_stored, job.stored = True, set(job.vectors)
 
@@ -166,7 +167,7 @@ def attributes_of(document: Document) -> Attributes:
         document_id=str(document.pk),
         version=document.live_version or document.version,
         collection_id=str(document.collection_id),
-        label=max(document.label, document.collection.label),
+        label=document.effective_label,
         media_type=document.media_type,
         language=document.language,
         dated=document.dated,
@@ -200,7 +201,7 @@ def publish_archive(claimed: Claimed, archive: UnpackedArchive) -> None:
     for gone in document.members.exclude(pk__in=kept).exclude(state=DocumentState.DELETING):
         services.document_delete(gone)
     version = claimed.version
-    version.title, version.media_type = version.name, "application/zip"
+    version.title, version.media_type = version.name, ZIP
     version.notes = version.notes[:20]
     _go_live([Job(claimed)], member_count=len(kept))
 
@@ -218,7 +219,7 @@ def _take_member(claimed: Claimed, member: Member, *, folder: Path, is_repeated:
             return services.document_submit(
                 collection=archive.collection,
                 name=name,
-                content=_blocks(folder / member.file),
+                content=blocks_of(folder / member.file),
                 uploaded_by=archive.uploaded_by,
                 label=Label(archive.label),
                 same_name=SameName.KEEP_BOTH if again else SameName.NEW_VERSION,
@@ -233,7 +234,9 @@ def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
     now = timezone.now()
     with transaction.atomic():
         for job in jobs:
-            version, document = job.claimed.version, job.claimed.document
+            version = job.claimed.version
+            # A run that was killed may have left points. Never False here: somebody may have set it meanwhile.
+            stale = {"index_stale": True} if job.claimed.document.attempts > 1 else {}
             changed = (
                 claims.held([job.claimed])
                 .filter(version=version.number)
@@ -255,14 +258,12 @@ def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
                     member_count=member_count,
                     updated_at=now,
                     finished_at=now,
+                    **stale,
                 )
             )
             if not changed:
                 lost.append(job)
                 continue
-            if document.attempts > 1:
-                # A run that was killed may have left points.
-                Document.objects.filter(pk=document.pk).update(index_stale=True)
             version.times["ready"] = now.isoformat()
             version.error_code, version.finished_at = "", now
         _save_versions([job for job in jobs if job not in lost])
@@ -293,12 +294,10 @@ def _points(jobs: Iterable[Job]) -> Iterator[IndexedChunk]:
 
 
 def _attributes_to_be(claimed: Claimed) -> Attributes:
-    document, version = claimed.document, claimed.version
-    return Attributes(
-        document_id=str(document.pk),
+    version = claimed.version
+    return replace(
+        attributes_of(claimed.document),
         version=version.number,
-        collection_id=str(document.collection_id),
-        label=max(document.label, document.collection.label),
         media_type=version.media_type,
         language=version.language,
         dated=version.dated,
@@ -343,9 +342,3 @@ def _depth(document: Document) -> int:
     while above is not None:
         depth, above = depth + 1, above.archive
     return depth
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            yield block

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from ingestion import outbox
-from ingestion.claims import unclaimed
+from ingestion import outbox, services
+from ingestion.claims import BACK_IN_LINE, unclaimed
 from ingestion.embedding.base import Embedder
 from ingestion.index.base import ChunkIndex
 from ingestion.integrity import (
@@ -109,7 +109,7 @@ def _queue(version: DocumentVersion, *, found: int) -> None:
     settled = Q(state__in=[DocumentState.READY, DocumentState.FAILED])
     with transaction.atomic():
         queued = Document.objects.filter(settled, pk=version.document_id, version=version.number).update(
-            chunk_count=found, attempts=0, delays=0, available_at=None, finished_at=None, **_waiting()
+            **services.queued_again() | {"chunk_count": found}
         )
         if queued:
             # Not 0 means that rows and vectors are stored, and are gone on with.
@@ -125,23 +125,14 @@ def _wake(report: Report, *, purge: Callable[[UUID], None]) -> None:
         purge(document.pk)
     reading = Q(state=DocumentState.QUEUED) | (Q(state=DocumentState.PROCESSING) & unclaimed(timezone.now()))
     for document in found.filter(reading):
-        if Document.objects.filter(reading, pk=document.pk).update(available_at=None, **_waiting()):
+        woken = Document.objects.filter(reading, pk=document.pk).update(
+            **BACK_IN_LINE, error_code="", available_at=None, updated_at=timezone.now()
+        )
+        if woken:
             outbox.send(document.pk, size=document.size)
     builds = [finding.build_id for finding in report.of(Kind.STUCK) if finding.build_id is not None]
     dead = IndexBuild.objects.filter(pk__in=builds, state=BuildState.BUILDING, claimed_until__lt=timezone.now())
     dead.update(state=BuildState.REQUESTED, claim=None, claimed_until=None)
-
-
-def _waiting() -> dict[str, object]:
-    return {
-        "state": DocumentState.QUEUED,
-        "step": "",
-        "error_code": "",
-        "enqueued_at": None,
-        "claim": None,
-        "claimed_until": None,
-        "updated_at": timezone.now(),
-    }
 
 
 def _remove_files(report: Report, *, files_dir: Path, young_file_s: float) -> None:

@@ -171,7 +171,7 @@ def document_submit(
 def document_retry(document: Document) -> Document:
     """Queue a FAILED document again. Raises DocumentStateError for any other state."""
     with transaction.atomic():
-        changed = Document.objects.filter(pk=document.pk, state=DocumentState.FAILED).update(**_queued())
+        changed = Document.objects.filter(pk=document.pk, state=DocumentState.FAILED).update(**queued_again())
         if not changed:
             raise DocumentStateError(f"{document.pk} is not failed")
         _enqueue(document)
@@ -306,7 +306,7 @@ def _next_version(
         return None
     # Whoever reads the version before finds its claim gone, and lets go.
     for field, value in (
-        _queued()
+        queued_again()
         | {
             "version": document.version + 1,
             "label": max(document.label, label or 0),
@@ -367,7 +367,7 @@ def _within(document: Document) -> QuerySet[Document]:
     return Document.objects.filter(pk__in=keys)
 
 
-def _queued() -> dict[str, object]:
+def queued_again() -> dict[str, object]:
     """What every way back into the queue sets."""
     return {
         "state": DocumentState.QUEUED,

@@ -112,11 +112,7 @@ def recover() -> None:
 def let_go() -> None:
     """On a clean stop: what was being read goes on next time, and does not count as an attempt."""
     Document.objects.filter(state=DocumentState.PROCESSING).update(
-        state=DocumentState.QUEUED,
-        step="",
-        claim=None,
-        claimed_until=None,
-        enqueued_at=None,
+        **claims.BACK_IN_LINE,
         attempts=Greatest(F("attempts") - 1, 0),
     )
 
@@ -132,8 +128,7 @@ def _work_on_large(key: UUID | None) -> None:
 def _resend(*, grace: timedelta) -> None:
     now = timezone.now()
     unsent = Q(enqueued_at__isnull=True, updated_at__lte=now - grace) | Q(enqueued_at__lte=now - RESEND_AFTER)
-    due = Q(available_at__isnull=True) | Q(available_at__lte=now)
-    waiting = Q(state=DocumentState.QUEUED) & unsent & due
+    waiting = Q(state=DocumentState.QUEUED) & unsent & claims.available(now)
     orphaned = Q(state=DocumentState.PROCESSING) & claims.unclaimed(now)
     lost = Document.objects.filter(waiting | orphaned).order_by("created_at")
     for lane in (Q(size__lt=claims.LARGE_BYTES), Q(size__gte=claims.LARGE_BYTES)):

@@ -1,11 +1,11 @@
 """The first start: a first admin and a sample collection. A later start finds them and changes nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import transaction
 
 from ingestion import services
+from ingestion.files import blocks_of
 from ingestion.models import Label
 from ragapp.accounts.models import User
 from ragapp.accounts.services import NewPassword, person_create
@@ -14,7 +14,6 @@ FIRST_ADMIN = "admin"
 SAMPLE_DIR = Path(__file__).parent / "sample"
 SAMPLE_COLLECTION = "Merrowby handbook (sample)"
 _SAMPLE_SUFFIXES = {".md", ".pdf", ".docx"}
-_BLOCK = 1024 * 1024
 
 
 def first_start() -> NewPassword | None:
@@ -38,10 +37,3 @@ def _load_sample() -> None:
     for path in sorted(SAMPLE_DIR.iterdir()):
         if path.suffix in _SAMPLE_SUFFIXES:
             services.document_submit(collection=collection, name=path.name, content=blocks_of(path), uploaded_by=None)
-
-
-def blocks_of(path: Path) -> Iterator[bytes]:
-    """A file's bytes in blocks of 1 MiB."""
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block

@@ -21,7 +21,7 @@ class SqlPassageStore:
                 collection_id=str(chunk.document.collection_id),
                 title=chunk.document.title,
                 text=chunk.text,
-                label=max(chunk.document.label, chunk.document.collection.label),
+                label=chunk.document.effective_label,
                 page=chunk.page,
                 place=chunk.place,
                 heading=chunk.heading,

@@ -18,7 +18,7 @@ def readable_version(document: Document, *, number: int | None, is_admin: bool) 
     """
     current = document.live_version or document.version
     version = version_get(document, current if number is None else number)
-    if version.number == current or is_admin or _was_live(version, document):
+    if version.number == current or is_admin or was_live(version, document):
         return version
     raise VersionNotFoundError(f"{document.pk} v{version.number}")
 
@@ -29,7 +29,7 @@ def readable_versions(document: Document, *, is_admin: bool) -> list[DocumentVer
     return [
         version
         for version in document.versions.all()
-        if is_admin or version.number == current or _was_live(version, document)
+        if is_admin or version.number == current or was_live(version, document)
     ]
 
 
@@ -41,6 +41,7 @@ def latest_versions(documents: Iterable[Document]) -> dict[UUID, DocumentVersion
     return {version.document_id: version for version in found}
 
 
-def _was_live(version: DocumentVersion, document: Document) -> bool:
+def was_live(version: DocumentVersion, document: Document) -> bool:
+    """Whether it was searched before the one that is: what answers can cite."""
     earlier = document.live_version is not None and version.number < document.live_version
     return earlier and version.finished_at is not None and not version.error_code

@@ -4,21 +4,19 @@ One that cannot be read costs a note, never the message. Names of attachments ar
 """
 
 import errno
-import importlib
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingestion.errors import ArchiveLimitError, NoTextError, ParseError, ParseMemoryError, TooMuchTextError
+from ingestion.errors import NO_ROOM, ArchiveLimitError, NoTextError, ParseError, ParseMemoryError, TooMuchTextError
 from ingestion.parsing import media_types as types
 from ingestion.parsing.base import MOST_SECTIONS, ParsedDocument, ParseOptions, Parser, Section
 from ingestion.parsing.encoding import clean
-from ingestion.parsing.registry import PARSERS
+from ingestion.parsing.registry import PARSERS, loaded
 from ingestion.parsing.sniff import sniff
-from ingestion.parsing.unpack import ArchiveLimits, unpack
+from ingestion.parsing.unpack import NOT_IN_NAMES, ArchiveLimits, unpack
 
 MOST_DEPTH = 3
 _MOST_ATTACHMENTS = 100
@@ -32,7 +30,6 @@ _MOST_SUFFIX_CHARS = 10
 _MOST_PLACE_CHARS = 200
 # Smaller pictures are rules, icons and pixels that tell the sender who has read the message.
 _LEAST_PICTURE_BYTES = 4 * 1024
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]")
 _SUFFIXES = {
     "text/html": ".html", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json",
     "message/rfc822": ".eml", "text/plain": ".txt",
@@ -136,7 +133,7 @@ def _reason(error: Exception) -> str:
             return error.code.replace("_", " ")
         case MemoryError():
             return ParseMemoryError.code.replace("_", " ")
-        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        case OSError() if error.errno in NO_ROOM:
             # Not the file's fault, and it passes: the whole message is to be read again.
             raise error
         case OSError() if error.errno == errno.EFBIG:
@@ -163,10 +160,8 @@ def _parsed(attachment: Attachment, *, options: ParseOptions, within: Nesting) -
 
 
 def _parsed_file(path: Path, *, media_type: str, options: ParseOptions, within: Nesting) -> ParsedDocument:
-    module, _, name = PARSERS[media_type].partition(":")
-    make = getattr(importlib.import_module(module), name)
     nested = {"within": within} if media_type in (types.EML, types.MSG) else {}
-    parser: Parser = make(options, **nested)
+    parser: Parser = loaded(PARSERS[media_type])(options, **nested)
     return parser.parse(path)
 
 
@@ -215,7 +210,7 @@ def _placed(section: Section, *, name: str) -> Section:
 
 def _shown_name(name: str, *, number: int) -> str:
     """The last part of the name, without what could turn it round or break its line."""
-    words = " ".join(_NOT_IN_NAMES.sub("", clean(name)).replace("\\", "/").rsplit("/", 1)[-1].split())
+    words = " ".join(NOT_IN_NAMES.sub("", clean(name)).replace("\\", "/").rsplit("/", 1)[-1].split())
     if not words.strip(". "):
         return f"number {number}"
     stem, dot, suffix = words.rpartition(".")

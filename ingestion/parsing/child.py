@@ -5,7 +5,6 @@ Anything that goes wrong is an answer: {"error": {"code", "message"}}. Only a cr
 
 import base64
 import errno
-import importlib
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ingestion.errors import (
+    NO_ROOM,
     DamagedDocumentError,
     IngestionError,
     NoTextError,
@@ -29,6 +29,7 @@ from ingestion.errors import (
 from ingestion.parsing import sandbox
 from ingestion.parsing.base import MOST_SECTIONS, Line, Ocr, ParsedDocument, ParseOptions, Parser, Section
 from ingestion.parsing.jobs import ANSWER, LOG, NO_ROOM_STATUS, PICTURE, UNPACKED, Job, Task
+from ingestion.parsing.registry import loaded
 
 # Bounds of an answer, which the parent checks again.
 MOST_LINES = 200_000
@@ -72,8 +73,7 @@ def _log_to(path: Path) -> None:
 
 def _answer(job: Job) -> dict[str, Any]:
     # Our own code, loaded before the sandbox closes: what cannot be loaded is no fault of the file.
-    module, _, name = job.target.partition(":")
-    target = getattr(importlib.import_module(module), name)
+    target = loaded(job.target)
     sandbox.enter(limits=job.limits, file=job.file, folder=job.folder)
     try:
         return _DOING[job.task](job, target)
@@ -178,7 +178,7 @@ def _of_storage(error: BaseException) -> IngestionError | None:
         if cause is None:
             return None
         if isinstance(cause, OSError):
-            if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if cause.errno in NO_ROOM:
                 return StorageFullError("no room for the parser's temporary files")
             if cause.errno == errno.EFBIG:
                 return TooMuchTextError("a temporary file above the limit")

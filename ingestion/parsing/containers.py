@@ -21,7 +21,7 @@ _LOCAL = b"PK\x03\x04"
 _STORED_NAME = b"mimetype"
 _LONGEST_TYPE = 100
 
-_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENTRY_BYTES = 128
 _MOST_OLE_SECTORS = 4_096
 # Each names a hundred parts of the allocation table or more: enough for any upload.
@@ -122,7 +122,7 @@ def ole_names(path: Path) -> frozenset[str]:
 
 def _ole_directory(file: BinaryIO) -> bytes:
     header = file.read(512)
-    if not header.startswith(_OLE_MAGIC):
+    if not header.startswith(OLE_MAGIC):
         raise UnreadableContainerError("no OLE container")
     shift = struct.unpack("<H", header[30:32])[0]
     if shift not in (9, 12):

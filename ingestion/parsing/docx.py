@@ -112,9 +112,11 @@ class _Reader:
     def __init__(self, archive: Archive, flow: Flow) -> None:
         self._archive, self._flow = archive, flow
         self._main = main_part(archive, usual="word/document.xml")
-        self._parts = {part.kind: part.name for part in archive.relations(self._main).values()}
-        self._styles = _styles(self._optional("styles"))
-        self._default = _look(child(self._optional("styles"), "docDefaults", "rPrDefault", "rPr"))
+        self._related = list(archive.relations(self._main).values())
+        self._parts = {part.kind: part.name for part in self._related}
+        styles = self._optional("styles")
+        self._styles = _styles(styles)
+        self._default = _look(child(styles, "docDefaults", "rPrDefault", "rPr"))
         self._numbering = _Numbering(self._optional("numbering"))
         self._notes = {kind: self._note_elements(kind) for kind in ("footnote", "endnote")}
         self._budget = CellBudget()
@@ -153,9 +155,8 @@ class _Reader:
 
     def _margins(self) -> None:
         """What headers and footers say, each line once; page numbers alone are nothing."""
-        parts = self._archive.relations(self._main).values()
         lines: dict[str, None] = {}
-        for name in sorted({part.name for part in parts if part.kind in ("header", "footer")}):
+        for name in sorted({part.name for part in self._related if part.kind in ("header", "footer")}):
             root = self._archive.optional_root(name)
             for paragraph in root.iter() if root is not None else ():
                 if local(paragraph) == "p":

@@ -4,15 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ingestion.parsing.base import ParsedDocument, ParseOptions
 from ingestion.parsing.dates import from_text
 from ingestion.parsing.encoding import clean, decode, hidden_characters
+from ingestion.parsing.tables import Flow
 from ingestion.parsing.text import read_text_bytes
-
-if TYPE_CHECKING:
-    from ingestion.parsing.tables import Flow
 
 _FRONT_MATTER = re.compile(r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title\s*[:=]\s*(.+)$", re.MULTILINE | re.IGNORECASE)
@@ -55,9 +52,6 @@ class MarkdownParser:
 
     def parse(self, path: Path) -> ParsedDocument:
         """The Markdown without front matter and comments; title and date from the front matter."""
-        # The flow's module takes `plain` from here.
-        from ingestion.parsing.tables import Flow
-
         raw = decode(read_text_bytes(path, max_chars=self.options.max_chars))
         front, body = _without_front_matter(clean(raw))
         flow = Flow(max_chars=self.options.max_chars)
@@ -71,7 +65,7 @@ class MarkdownParser:
         )
 
 
-def read_markdown(markdown: str, *, flow: "Flow") -> str:
+def read_markdown(markdown: str, *, flow: Flow) -> str:
     """Read Markdown into `flow`, after what is in it already; gives its first heading of level one, or ''.
 
     Raises TooMuchTextError.

@@ -87,7 +87,7 @@ class Scans:
         if words is None or not (self._is_wanted_anyway(words) or _is_better(words, page)):
             return page
         self._read.append(page.number)
-        return replace(page, lines=tuple(ordered_lines(of_one_size(words))), rules=page.rules, pictures=())
+        return replace(page, lines=tuple(ordered_lines(of_one_size(words))), pictures=())
 
     def _is_wanted_anyway(self, words: Sequence[Word]) -> bool:
         return self.ocr is Ocr.ALWAYS and letters(words) > 0

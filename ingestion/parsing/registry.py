@@ -3,7 +3,9 @@
 A ZIP archive is no document: what is in it is unpacked, and each file is a document of its own.
 """
 
+import importlib
 from collections.abc import Mapping
+from typing import Any
 
 from ingestion.parsing import media_types as types
 
@@ -24,3 +26,9 @@ PARSERS: Mapping[str, str] = {
     types.MSG: "ingestion.parsing.outlook:MsgParser",
     **dict.fromkeys(sorted(types.IMAGES), "ingestion.parsing.image:ImageParser"),
 }
+
+
+def loaded(target: str) -> Any:
+    """What 'module:name' names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -5,7 +5,6 @@ without room is a StorageFullError, which is nobody's fault and passes.
 """
 
 import contextlib
-import errno
 import logging
 import math
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 
 from ingestion.config import IngestionConfig
 from ingestion.errors import (
+    NO_ROOM,
     ArchiveLimitError,
     IngestionError,
     NoTextError,
@@ -183,7 +183,7 @@ def _full_disk_told() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if exc.errno in NO_ROOM:
             raise StorageFullError("no room for the parser's temporary files") from exc
         raise
 

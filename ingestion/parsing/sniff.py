@@ -14,7 +14,7 @@ from ingestion.errors import (
     UnsupportedTypeError,
 )
 from ingestion.parsing import media_types as types
-from ingestion.parsing.containers import UnreadableContainerError, declared_type, ole_names, zip_directory
+from ingestion.parsing.containers import OLE_MAGIC, UnreadableContainerError, declared_type, ole_names, zip_directory
 from ingestion.parsing.encoding import decode
 
 _HEAD_BYTES = 16 * 1024
@@ -22,7 +22,6 @@ _HEAD_BYTES = 16 * 1024
 _PDF_HEADER_WITHIN = 1024
 
 # ---- containers
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OFFICE_FOLDERS = {"word/": types.DOCX, "ppt/": types.PPTX, "xl/": types.XLSX}
 _OFFICE_MARKS = ("[content_types].xml", "_rels/.rels")
@@ -109,7 +108,7 @@ def sniff(path: Path, *, name: str) -> str:
         return types.PDF
     if head.startswith(_ZIP_STARTS):
         return _zip_type(path, head, suffix=suffix)
-    if head.startswith(_OLE):
+    if head.startswith(OLE_MAGIC):
         return _ole_type(path, suffix=suffix)
     if head.lstrip().startswith(b"{\\rtf"):
         return types.RTF

@@ -21,7 +21,7 @@ _COPIED_BYTES = 1024 * 1024
 _ENCRYPTED_FLAG = 0x1
 _UTF8_FLAG = 0x800
 _MOST_NAME_CHARS = 255
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]")
+NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _NOBODYS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 _BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, ValueError, KeyError, IndexError)
@@ -118,7 +118,7 @@ def _copy(source: IO[bytes], target: IO[bytes], *, part: ZipInfo, left: int, lim
 def _shown_name(part: ZipInfo, *, number: int) -> str:
     """The path in the archive without what leads out of it, and without what could turn its line round."""
     name = part.filename if part.flag_bits & _UTF8_FLAG else _without_codepage(part.filename)
-    words = _DRIVE.sub("", _NOT_IN_NAMES.sub("", clean(name))).replace("\\", "/").split("/")
+    words = _DRIVE.sub("", NOT_IN_NAMES.sub("", clean(name))).replace("\\", "/").split("/")
     kept = [" ".join(word.split()) for word in words if word.strip() not in ("", ".", "..")]
     shown = "/".join(kept) or f"file {number}"
     # The end of a long path tells more than its beginning.

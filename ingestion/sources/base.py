@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -23,7 +22,6 @@ class Item:
     name: str
     fingerprint: str
     size: int | None = None
-    modified: datetime | None = None
     settled: bool = True
 
 

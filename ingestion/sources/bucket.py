@@ -1,4 +1,4 @@
-"""Reads a bucket through the MinIO client; loaded by `s3` when a source runs, as the client is heavy."""
+"""Reads a bucket through the MinIO client; loaded by `s3` when a source is saved or runs, as the client is heavy."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -55,7 +55,6 @@ class BucketConnector:
                         name=found.object_name.rpartition("/")[2],
                         fingerprint=f"{found.etag}-{found.size}",
                         size=found.size,
-                        modified=found.last_modified,
                     )
         except (MinioException, urllib3.exceptions.HTTPError, ValueError) as exc:
             raise _translated(exc) from exc

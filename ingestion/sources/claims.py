@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ingestion.claims import unclaimed
 from ingestion.errors import IngestionError
 from ingestion.sources.models import RunOutcome, Source, SourceRun
 
@@ -89,6 +90,4 @@ def take(source_id: UUID) -> Claimed | None:
 
 def _ready(now: datetime) -> Q:
     by_itself = Q(paused=False, vanished=0, due_at__lte=now)
-    return (by_itself | Q(requested=True) | Q(deleting=True)) & (
-        Q(claimed_until__lt=now) | Q(claimed_until__isnull=True)
-    )
+    return (by_itself | Q(requested=True) | Q(deleting=True)) & unclaimed(now)

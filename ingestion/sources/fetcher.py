@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import httpcore
 
@@ -61,7 +62,11 @@ class Fetcher:
     def __init__(self, rules: FetchRules, *, resolve: Resolve = system_resolver) -> None:
         self._rules = rules
         self._resolve = resolve
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Reads every certificate of the system: not for a form that is only checked.
+        return ssl.create_default_context()
 
     def target(self, url: str) -> Target:
         """The address, if the rules allow its form and host. Raises UrlRefusedError; reaches nothing."""

@@ -4,7 +4,6 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -132,7 +131,6 @@ class FolderConnector:
             name=_storable(name),
             fingerprint=_fingerprint(status),
             size=status.st_size,
-            modified=datetime.fromtimestamp(status.st_mtime, tz=UTC),
             settled=abs(time.time() - status.st_mtime) >= SETTLE_S,
         )
 

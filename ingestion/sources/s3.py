@@ -30,11 +30,11 @@ class S3Settings(BaseModel):
 
 def connect(settings: S3Settings, config: SourcesConfig) -> Connector:
     """The bucket, if its server is one of the configuration's. Raises SourceSettingsError."""
-    from ingestion.sources.bucket import BucketConnector
-
     endpoint = endpoint_of(settings.endpoint)
     if not endpoint or endpoint not in {endpoint_of(allowed) for allowed in config.s3_endpoints}:
         raise SourceEndpointError(endpoint or "no address", field="endpoint")
+    from ingestion.sources.bucket import BucketConnector
+
     return BucketConnector(settings)
 
 

@@ -1,6 +1,5 @@
 """An item's bytes on disk before anything is decided: a slow or broken source never holds a transaction open."""
 
-import errno
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +10,10 @@ from typing import IO
 
 from django.conf import settings
 
-from ingestion.errors import EmptyDocumentError, StorageFullError, UploadTooLargeError
+from ingestion.errors import NO_ROOM, StorageFullError
+from ingestion.files import bounded
 
 BLOCK = 256 * 1024
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,16 @@ def spooled(content: Iterable[bytes], *, on_block: Callable[[], None]) -> Iterat
         try:
             sha256 = _written(content, file, on_block=on_block)
         except OSError as exc:
-            if exc.errno in _NO_ROOM:
+            if exc.errno in NO_ROOM:
                 raise StorageFullError(str(exc)) from exc
             raise
         yield Spooled(sha256=sha256, file=file)
 
 
 def _written(content: Iterable[bytes], file: IO[bytes], *, on_block: Callable[[], None]) -> str:
-    limit: int = settings.INGESTION.max_upload_bytes
-    digest, size = hashlib.sha256(), 0
-    for block in content:
-        size += len(block)
-        if size > limit:
-            raise UploadTooLargeError(f"more than {limit} bytes")
-        digest.update(block)
+    digest = hashlib.sha256()
+    for block in bounded(content, digest=digest):
         file.write(block)
         on_block()
     file.flush()
-    if size == 0:
-        raise EmptyDocumentError("an item of no bytes")
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingestion.errors import SourceItemGoneError, SourceListingError, SourceTooLargeError, UrlRefusedError
+from ingestion.parsing import media_types as types
 from ingestion.sources.addresses import AddressPolicy
 from ingestion.sources.base import Item, Kind
 from ingestion.sources.config import SourcesConfig
@@ -18,24 +19,9 @@ MAX_PAGES, MAX_SITEMAPS, MAX_TYPED = 10_000, 100, 500
 _SITEMAP_TYPES = frozenset(
     {"application/xml", "text/xml", "application/gzip", "application/x-gzip", "text/plain", "application/octet-stream"}
 )
-_OFFICE = "application/vnd.openxmlformats-officedocument."
 PAGE_TYPES = frozenset(
-    {
-        "text/html",
-        "application/xhtml+xml",
-        "text/plain",
-        "text/markdown",
-        "text/csv",
-        "application/json",
-        "application/pdf",
-        "application/rtf",
-        "text/rtf",
-        "application/epub+zip",
-        "application/vnd.oasis.opendocument.text",
-        f"{_OFFICE}wordprocessingml.document",
-        f"{_OFFICE}presentationml.presentation",
-        f"{_OFFICE}spreadsheetml.sheet",
-    }
+    {types.HTML, "application/xhtml+xml", types.TEXT, types.MARKDOWN, types.CSV, types.JSON, types.PDF, types.RTF}
+    | {"text/rtf", types.EPUB, types.ODT, types.DOCX, types.PPTX, types.XLSX}
 )
 
 

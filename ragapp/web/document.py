@@ -21,7 +21,7 @@ from ingestion.parsing.media_types import IMAGES, PDF
 from ingestion.selectors import chunks_of, collections_visible_to, document_get, documents_visible_to
 from ingestion.services import document_change, document_reparse, version_restore
 from ragapp.errors import ErrorEntry, entry_for
-from ragapp.versions import readable_version
+from ragapp.versions import readable_version, was_live
 from ragapp.web.access import admins_only, is_fragment, not_found_as_404, person, scope_of, signed_in
 from ragapp.web.documents import UNSETTLED, Row, rows_of
 from ragapp.web.numbers import whole_number
@@ -84,8 +84,7 @@ def page(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
 @signed_in
 def progress(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     """What is being done to it, as a fragment that asks again; once it is settled, the whole page is loaded anew."""
-    with not_found_as_404():
-        document = document_get(document_id, scope=scope_of(request))
+    document = _document(request, document_id)
     if document.state not in UNSETTLED:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "document/_progress.html", {"document": document, "row": _row(document)})
@@ -186,7 +185,7 @@ def _facts(request: HttpRequest, document: Document) -> dict[str, object]:
     facts: dict[str, object] = {
         "row": _row(document),
         "collection": document.collection,
-        "versions": rows if is_admin else [row for row in rows if row.is_live or row.outcome == _REPLACED],
+        "versions": rows if is_admin else [row for row in rows if row.is_live or was_live(row.version, document)],
         "archive": _archive(request, document),
         "is_pdf": document.media_type == PDF,
     }
@@ -214,9 +213,6 @@ def _archive(request: HttpRequest, document: Document) -> Document | None:
     return documents_visible_to(scope_of(request)).filter(pk=document.archive_id).first()
 
 
-_REPLACED = "Replaced"
-
-
 def _version_row(version: DocumentVersion, document: Document) -> VersionRow:
     is_latest = version.number == document.version
     is_live = version.number == document.live_version
@@ -236,7 +232,7 @@ def _outcome(version: DocumentVersion, document: Document, *, is_latest: bool, i
         return "Failed"
     if is_latest and document.state in UNSETTLED:
         return "Being read"
-    return _REPLACED if version.finished_at else "Overtaken before it was read"
+    return "Replaced" if version.finished_at else "Overtaken before it was read"
 
 
 def _changed(document: Document, *, wanted: Label) -> str:

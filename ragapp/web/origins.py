@@ -36,6 +36,7 @@ from ingestion.sources.services import (
 )
 from ragapp.errors import entry_for
 from ragapp.web.access import admins_only, person, scope_of
+from ragapp.web.numbers import whole_number
 
 _RUNS_SHOWN, _PROBLEMS_SHOWN = 20, 50
 INTERVALS = [
@@ -208,9 +209,8 @@ def confirm(request: HttpRequest, source_id: UUID) -> HttpResponseBase:
     source = _source(source_id)
     if request.method == "GET":
         return render(request, "origins/confirm.html", {"source": source})
-    number = request.POST.get("vanished", "")
     try:
-        source_confirm(source, vanished=int(number) if number.isdecimal() else 0)
+        source_confirm(source, vanished=whole_number(request.POST.get("vanished")) or 0)
     except SourceStateError as exc:
         messages.error(request, entry_for(exc.code).sentence)
     else:

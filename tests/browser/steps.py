@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.live_app import LiveApp
@@ -58,3 +59,12 @@ def lengths(page: Page) -> list[int]:
     """What `watch_lengths` has noted, without the empty text."""
     noted: list[Any] = page.evaluate("() => [...window.lengths]")
     return sorted(length for length in noted if length)
+
+
+def serious_violations(page: Page) -> list[tuple[str, list[str]]]:
+    """The accessibility rules that the page breaks seriously, with the elements that do."""
+    return [
+        (violation["id"], [node["html"][:160] for node in violation["nodes"]])
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.browser.conftest import COLLECTION
 from tests.browser.live_app import LiveApp
-from tests.browser.steps import upload
+from tests.browser.steps import serious_violations, upload
 
 
 def markdown_file(name: str, text: str) -> FilePayload:
@@ -135,10 +134,5 @@ def test_axe_finds_nothing_serious(page: Page, places: list[str], scheme: str) -
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     for place in places:
         page.goto(place)
-        found = Axe().run(page).response["violations"]
-        serious = [
-            (violation["id"], [node["html"][:160] for node in violation["nodes"]])
-            for violation in found
-            if violation["impact"] in {"serious", "critical"}
-        ]
+        serious = serious_violations(page)
         assert not serious, (place, serious)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.live_app import LiveApp
-from tests.browser.steps import sign_in
+from tests.browser.steps import serious_violations, sign_in
 
 PAGES = ["/", "/documents", "/collections/new", "/keys"]
 
@@ -50,12 +49,7 @@ def test_axe_finds_nothing_serious(page: Page, places: list[str], scheme: str) -
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     for place in places:
         page.goto(place)
-        found = Axe().run(page).response["violations"]
-        serious = [
-            (violation["id"], [node["html"][:160] for node in violation["nodes"]])
-            for violation in found
-            if violation["impact"] in {"serious", "critical"}
-        ]
+        serious = serious_violations(page)
         assert not serious, (place, serious)
 
 

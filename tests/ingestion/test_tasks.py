@@ -371,7 +371,7 @@ def sent() -> Iterator[list[str]]:
     ids: list[str] = []
     with (
         patch.object(engine, "reaches_workers", lambda: True),
-        patch.object(current_app, "send_task", lambda name, args, queue: ids.append(args[0])),
+        patch.object(current_app, "send_task", lambda name, args, queue, expires: ids.append(args[0])),
     ):
         yield ids
 

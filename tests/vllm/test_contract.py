@@ -9,11 +9,12 @@ from django.conf import settings
 
 from deploy.vllm_cpu import VllmServer
 from ingestion import engine, services, tasks
+from ingestion.files import blocks_of
 from ingestion.models import Label
 from ingestion.selectors import scope_for
 from ragapp import wiring
 from ragapp.accounts.models import User
-from ragapp.bootstrap import SAMPLE_DIR, blocks_of
+from ragapp.bootstrap import SAMPLE_DIR
 from ragapp.chat import services as chat_services
 from ragapp.chat.models import AnswerState
 from ragapp.chat.schema import answer_body

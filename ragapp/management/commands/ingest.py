@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from ingestion import services
 from ingestion.errors import IngestionError
+from ingestion.files import blocks_of
 from ingestion.models import Collection, Document, DocumentState, Label
 from ingestion.services import SameName
 from ragapp import embedded, wiring
 from ragapp.accounts.models import User
-from ragapp.bootstrap import blocks_of
 from ragapp.errors import entry_for
 from ragapp.management.people import acting_user, add_user_argument
 
