@@ -17,7 +17,14 @@ from ingestion import claims, services
 from ingestion.chunking import ChunkText, chunk_id
 from ingestion.claims import Claimed
 from ingestion.embedding.base import Vector
-from ingestion.errors import ArchiveLimitError, DocumentStateError, EmptyDocumentError, NoTextError, UploadError
+from ingestion.errors import (
+    ArchiveLimitError,
+    DocumentStateError,
+    EmptyDocumentError,
+    InvalidNameError,
+    NoTextError,
+    UploadTooLargeError,
+)
 from ingestion.files import blocks_of
 from ingestion.index.base import Attributes, ChunkIndex, IndexedChunk
 from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, DocumentVersion, Label
@@ -177,7 +184,8 @@ def attributes_of(document: Document) -> Attributes:
 def publish_archive(claimed: Claimed, archive: UnpackedArchive) -> None:
     """Every member becomes a document; one that came out of an earlier version and is not there any more goes.
 
-    Raises NoTextError where there is none, and ArchiveLimitError where archives are nested too deeply.
+    Raises NoTextError where there is none, ArchiveLimitError where archives are nested too deeply, and
+    StorageFullError and QueueFullError, after which it may be done again: members that were taken are found there.
     """
     document = claimed.document
     if _depth(document) > _MOST_NESTED_ARCHIVES:
@@ -189,7 +197,8 @@ def publish_archive(claimed: Claimed, archive: UnpackedArchive) -> None:
     for member in archive.members:
         try:
             taken = _take_member(claimed, member, folder=archive.folder, is_repeated=member.name in names)
-        except (UploadError, EmptyDocumentError) as exc:
+        except (UploadTooLargeError, InvalidNameError, EmptyDocumentError) as exc:
+            # Of the member. A full disk or queue is not, and ends the unpacking until there is room.
             claimed.version.notes.append(f"A member was refused: {exc.code}.")
             continue
         if taken is None or not claims.heartbeat([claimed]):

@@ -34,6 +34,7 @@ from ingestion.errors import (
     IndexUnavailableError,
     IngestionError,
     IngestionInterruptedError,
+    QueueFullError,
     StorageFullError,
 )
 from ingestion.parsing.base import Ocr
@@ -58,7 +59,7 @@ _FLUSH_S = 0.5
 # After that nothing more is claimed, so that the worker may be recycled and a stop is not waited for long.
 _CLAIM_FOR_S = 120.0
 _MOST_FULL_DISKS = 3
-_TEMPORARY = (IndexUnavailableError, IndexMismatchError, EmbedderUnavailableError, StorageFullError)
+_TEMPORARY = (IndexUnavailableError, IndexMismatchError, EmbedderUnavailableError, StorageFullError, QueueFullError)
 
 _T = TypeVar("_T")
 _ReadResult = ReadDocument | UnpackedArchive
@@ -207,8 +208,9 @@ class _Run:
             return
         result = self._settled(job, future.result)
         if isinstance(result, UnpackedArchive):
-            self._state.jobs.pop(job.claimed.key)
+            # In hand until it is done: an outage in the middle delays it like any other.
             self._settled(job, lambda: publishing.publish_archive(job.claimed, result))
+            self._drop({job.claimed.key})
             self._let_go([job.claimed])
         elif result is not None:
             publishing.take(job, result)

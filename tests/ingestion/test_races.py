@@ -11,7 +11,7 @@ import pytest
 from ingestion import claims, engine, publishing, run, services, tasks
 from ingestion.access import AccessScope
 from ingestion.embedding.hashing import HashingEmbedder
-from ingestion.errors import DocumentExistsError, DocumentNotFoundError
+from ingestion.errors import DocumentExistsError, DocumentNotFoundError, QueueFullError, StorageFullError
 from ingestion.factory import identity_for
 from ingestion.index.base import ChunkIndex
 from ingestion.index.qdrant_catalog import QdrantCatalog
@@ -114,6 +114,24 @@ def test_what_is_deleted_while_it_is_read_is_let_go_at_once(open_shelf: Collecti
         tasks.ingest_document(str(document.pk))
     document.refresh_from_db()
     assert (document.state, document.claim, document.claimed_until) == (DocumentState.DELETING, None, None)
+
+
+@pytest.mark.parametrize("outage", [StorageFullError("full"), QueueFullError("full")])
+def test_an_archive_met_by_an_outage_loses_no_member(open_shelf: Collection, outage: Exception) -> None:
+    archive = submitted(open_shelf, MEMBERS, "a.zip")
+
+    def full() -> None:
+        raise outage
+
+    with at_the_first_member(full):  # type: ignore[attr-defined]
+        tasks.ingest_document(str(archive.pk))
+    archive.refresh_from_db()
+    assert (archive.state, archive.delays, archive.claim) == (DocumentState.QUEUED, 1, None)
+    Document.objects.filter(pk=archive.pk).update(available_at=None)
+    tasks.ingest_document(str(archive.pk))
+    archive.refresh_from_db()
+    assert (archive.state, archive.member_count) == (DocumentState.READY, 3)
+    assert archive.members.count() == 3
 
 
 def test_a_label_that_is_said_holds_for_versions_and_duplicates_too(open_shelf: Collection) -> None:
