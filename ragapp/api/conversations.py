@@ -15,7 +15,7 @@ from ragapp.api.schemas import (
     base_url_of,
 )
 from ragapp.api.scopes import scope_of
-from ragapp.chat.services import conversation_delete, conversation_get, conversations_of
+from ragapp.chat.services import conversation_delete, conversation_get, conversations_of, with_sources
 
 router = Router(tags=["conversations"])
 
@@ -35,7 +35,7 @@ def get_conversation(request: HttpRequest, conversation_id: Id) -> ConversationD
     conversation = conversation_get(conversation_id, owner=user)
     scope = scope_of(user)
     base_url = base_url_of(request)
-    messages = conversation.messages.prefetch_related("citations__document", "readings__document")
+    messages = with_sources(conversation.messages.all())
     return ConversationDetailOut(
         **ConversationOut.of(conversation).model_dump(),
         messages=[MessageOut.of(message, scope=scope, base_url=base_url) for message in messages],

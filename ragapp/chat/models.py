@@ -70,12 +70,12 @@ class Message(models.Model):
     def is_withdrawn_from(self, scope: AccessScope) -> bool:
         """True where the text may hold what this reader may not read, or what was deleted.
 
-        A refusal has words of ours alone. Reads from `readings__document`, where it was prefetched.
+        A refusal has words of ours alone. `services.with_sources` loads what is read here.
         """
         return not self.refused and not all(reading.is_within(scope) for reading in self.readings.all())
 
     def citations_within(self, scope: AccessScope) -> "list[Citation]":
-        """Those that this reader may see now. Reads from `citations__document`, where it was prefetched."""
+        """Those that this reader may see now. `services.with_sources` loads what is read here."""
         return [citation for citation in self.citations.all() if citation.is_within(scope)]
 
 

@@ -54,7 +54,7 @@ class AnswerArticle:
 
 
 def article_of(message: Message, *, question: str, scope: AccessScope) -> AnswerArticle:
-    """An answer for a reader with this scope. Expects `citations__document` to be prefetched."""
+    """An answer for a reader with this scope. Expects one of `with_sources`."""
     withdrawn = message.is_withdrawn_from(scope)
     text = "" if withdrawn else message.text
     readable = message.citations_within(scope)

@@ -18,6 +18,7 @@ from ragapp.chat.services import (
     conversation_get,
     conversation_rename,
     turn_start,
+    with_sources,
 )
 from ragapp.errors import entry_for
 from ragapp.web.access import is_fragment, not_found_as_404, person, scope_of, signed_in
@@ -108,7 +109,7 @@ def _page_context(
 def _thread(request: HttpRequest, conversation: Conversation) -> list[AnswerArticle]:
     scope = scope_of(request)
     thread, question = [], ""
-    for message in conversation.messages.prefetch_related("citations__document", "readings__document"):
+    for message in with_sources(conversation.messages.all()):
         if message.role == Role.QUESTION:
             question = message.text
         else:

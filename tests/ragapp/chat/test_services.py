@@ -1,9 +1,11 @@
 """Turns, claims and outcomes of answers; another person's are not found."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from ingestion.access import AccessScope
@@ -262,3 +264,19 @@ def test_a_renamed_conversation_keeps_a_title(user: User) -> None:
     services.conversation_rename(conversation, title="   ")
     conversation.refresh_from_db()
     assert conversation.title == "Leave days"
+
+
+def test_a_document_that_is_purged_while_an_answer_is_loaded_breaks_nothing(user: User, chunk: Chunk) -> None:
+    scope = AccessScope(frozenset({str(chunk.document.collection_id)}))
+    turn = services.turn_start(user=user, question="How many days?")
+    services.answer_finish(turn.answer.pk, finished(chunk))
+
+    def purged_before_documents_are_asked_for(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and 'FROM "ingestion_document"' in sql:
+            # What a query of its own would find, once the purge is through.
+            sql = f"SELECT * FROM ({sql}) LIMIT 0"  # noqa: S608 - the query that Django wrote
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(purged_before_documents_are_asked_for):
+        answer = services.answer_get(turn.answer.pk, owner=user)
+        assert [citation.title for citation in answer.citations_within(scope)] == ["Leave"]
