@@ -191,6 +191,14 @@ def stop() -> None:
             _current = None
 
 
+def end() -> None:
+    """The same, for a process that is about to end by `os._exit`, which asks nobody: no job starts another server."""
+    # Never released: a reader that lost its server waits here until the process is gone.
+    _starting.acquire()
+    if _current is not None:
+        _current.stop()
+
+
 def _after_fork() -> None:
     global _current, _starting
     _starting = threading.Lock()

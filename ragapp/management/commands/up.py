@@ -12,6 +12,7 @@ import uvicorn
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ingestion.parsing import supervision
 from ragapp import bootstrap, embedded, wiring
 
 GRACE_S = 3
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             with embedded.data_folder_owned(url=url):
                 self._embedded(url, listener)
         # What a worker thread still reads was given back above; waiting for it would keep the terminal.
+        supervision.end()
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)

@@ -292,3 +292,33 @@ def test_forked_process_has_a_server_of_its_own(document: Path, temporary: Path)
     with parent(program, document, temporary=temporary) as process:
         output, _ = process.communicate(timeout=_PATIENCE_S)
     assert output.split() == ["True", "True"], output
+
+
+def test_a_process_that_ends_without_asking_anybody_leaves_no_server(tmp_path: Path, document: Path) -> None:
+    program = f"""
+        import os, threading
+        from pathlib import Path
+        from ingestion.config import IngestionConfig
+        from ingestion.parsing import supervision
+        from ingestion.parsing.runner import parse_file
+
+        config = IngestionConfig(files_dir=Path({str(tmp_path)!r}), index_dir=Path({str(tmp_path)!r}))
+
+        def read():
+            parse_file(Path({str(document)!r}), name="words.txt", config=config)
+
+        read()
+        print(supervision._current.process.pid, flush=True)
+        supervision.end()
+        late = threading.Thread(target=read, daemon=True)
+        late.start()
+        late.join(1)
+        print(late.is_alive(), flush=True)
+        os._exit(0)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    pid, waits = ran.stdout.split()
+    assert not Path(f"/proc/{pid}").exists()
+    assert waits == "True", "a reader that comes late starts no other server"
