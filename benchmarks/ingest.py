@@ -1,9 +1,9 @@
 """Measure the whole way from accepted files to searchable ones, on both backends, and print tables.
 
-    python -m benchmarks.ingest [--documents 10 100 1000] [--workers 1 2] [--backends embedded services]
+    python -m benchmarks.ingest [--documents 10 100 1000] [--paragraphs 3] [--workers 1 2] [--backends embedded services]
     python -m benchmarks.ingest --folder FOLDER          the same, by format, on real files
 
-The corpus is made here: Markdown files of one to three passages, each unlike the others, from a fixed seed. 'raw' is
+The corpus is made here: Markdown files of one paragraph to so many, of 90 words, from a fixed seed. 'raw' is
 the same encoder over the same passages in one call, measured in the same process right after, with as many threads as
 the workers had together: what no pipeline around it can beat.
 """
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, nargs="+", default=[10, 100, 1_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--backends", nargs="+", choices=["embedded", "services"], default=["embedded", "services"])
+    parser.add_argument("--paragraphs", type=int, default=3, help="of 90 words; at most, in a document")
     parser.add_argument("--folder", type=Path, help="real files instead of the made corpus")
     parser.add_argument("--inside", nargs=2, metavar=("BACKEND", "CORPUS"), help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
@@ -84,16 +85,18 @@ def _runs(options: argparse.Namespace) -> Iterator[Measured]:
         for workers in options.workers if backend == "services" else options.workers[:1]:
             for size in sizes:
                 with tempfile.TemporaryDirectory(prefix="ragapp-bench-") as name:
-                    corpus = options.folder or _corpus(Path(name) / "corpus", documents=size)
+                    corpus = options.folder or _corpus(
+                        Path(name) / "corpus", documents=size, paragraphs=options.paragraphs
+                    )
                     yield _measured(backend, corpus, workers=workers, folder=Path(name))
 
 
-def _corpus(folder: Path, *, documents: int) -> Path:
+def _corpus(folder: Path, *, documents: int, paragraphs: int) -> Path:
     folder.mkdir()
     chance = random.Random(7)  # noqa: S311 - the same corpus at every run
     for number in range(documents):
-        paragraphs = (" ".join(chance.choices(_WORDS, k=90)) + "." for _ in range(chance.randint(1, 3)))
-        (folder / f"rule-{number:05}.md").write_text(f"# Rule {number}\n\n" + "\n\n".join(paragraphs) + "\n")
+        texts = (" ".join(chance.choices(_WORDS, k=90)) + "." for _ in range(chance.randint(1, paragraphs)))
+        (folder / f"rule-{number:05}.md").write_text(f"# Rule {number}\n\n" + "\n\n".join(texts) + "\n")
     return folder
 
 
@@ -138,25 +141,17 @@ def _inside(backend: str, corpus: str, *, workers: int) -> dict[str, Any]:
     django.setup()
     from django.core.management import call_command
 
-    from ingestion import engine, outbox
+    from ingestion import engine
     from ingestion.models import Chunk, Document, DocumentState, Label
-    from ingestion.services import SameName, collection_create, document_submit
+    from ingestion.services import collection_create
 
     call_command("migrate", verbosity=0)
     collection = collection_create(name="Benchmark", label=Label.INTERNAL)
     with _peak_rss() as peak, _workers(backend, count=workers):
         _warm(collection, documents=8 * workers)
-        # Accepted first, and told to nobody: what is measured begins when the workers hear of it.
-        with patch.object(outbox, "sent", lambda *_, **__: False):
-            for path in sorted(path for path in Path(corpus).rglob("*") if path.is_file()):
-                document_submit(
-                    collection=collection,
-                    name=path.name,
-                    content=[path.read_bytes()],
-                    uploaded_by=None,
-                    same_name=SameName.KEEP_BOTH,
-                )
+        _accept(collection, Path(corpus))
         began = time.monotonic()
+        Document.objects.filter(available_at__isnull=False).update(available_at=None)
         _await_settled()
         seconds = time.monotonic() - began
     Document.objects.filter(name__startswith=_WARM).delete()
@@ -176,6 +171,30 @@ def _inside(backend: str, corpus: str, *, workers: int) -> dict[str, Any]:
         "peak_rss": max(peak),
         "by_format": _by_format(done),
     }
+
+
+def _accept(collection: Any, corpus: Path) -> None:
+    """All files, none of them to be begun yet: neither by a message nor by a run that looks for more."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from ingestion import outbox
+    from ingestion.models import Document
+    from ingestion.services import SameName, document_submit
+
+    with patch.object(outbox, "sent", lambda *_, **__: False):
+        for path in sorted(path for path in corpus.rglob("*") if path.is_file()):
+            content = [path.read_bytes()]
+            with transaction.atomic():
+                accepted = document_submit(
+                    collection=collection,
+                    name=path.name,
+                    content=content,
+                    uploaded_by=None,
+                    same_name=SameName.KEEP_BOTH,
+                )
+                later = timezone.now() + timedelta(days=1)
+                Document.objects.filter(pk=accepted.document.pk).update(available_at=later)
 
 
 def _warm(collection: Any, *, documents: int) -> None:

@@ -26,11 +26,16 @@ class Queue(StrEnum):
     MAINTENANCE = "maintenance"
 
 
-def send(document_id: UUID, *, size: int) -> None:
-    """Hand the document to the workers, and note that the broker took it."""
-    queue = Queue.INGEST_LARGE if size >= LARGE_BYTES else Queue.INGEST
-    if sent("ingestion.tasks.ingest_document", str(document_id), queue=queue):
-        Document.objects.filter(pk=document_id).update(enqueued_at=timezone.now())
+def send(*documents: tuple[UUID, int]) -> None:
+    """Hand documents, each its id and its size in bytes, to the workers, and note which of them the broker took."""
+    taken = []
+    try:
+        for key, size in documents:
+            queue = Queue.INGEST_LARGE if size >= LARGE_BYTES else Queue.INGEST
+            if sent("ingestion.tasks.ingest_document", str(key), queue=queue):
+                taken.append(key)
+    finally:
+        Document.objects.filter(pk__in=taken).update(enqueued_at=timezone.now())
 
 
 def send_purge(document_id: UUID) -> None:

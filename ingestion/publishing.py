@@ -34,6 +34,10 @@ from ingestion.pipeline import ReadDocument, UnpackedArchive, embedded_text
 from ingestion.services import SameName
 
 _ROWS = 500
+# Of a version, what reading it found.
+_READ_FIELDS = (
+    "title", "media_type", "language", "dated", "pages", "chunk_count", "embedded_count", "notes", "times",
+)  # fmt: skip
 _MOST_NESTED_ARCHIVES = 2
 _MOST_MOVES = 3
 
@@ -114,8 +118,7 @@ def store(jobs: Sequence[Job], *, model: str) -> None:
     fresh = [(job, index) for job in jobs for index in job.vectors if index not in job.stored]
     now = timezone.now().isoformat()
     with transaction.atomic():
-        for job in new:
-            Chunk.objects.filter(document_id=job.claimed.key, version=job.claimed.version.number).delete()
+        _delete_rows_before(new)
         Chunk.objects.bulk_create([row for job in new for row in job.rows], batch_size=_ROWS)
         ChunkEmbedding.objects.bulk_create(
             [ChunkEmbedding(chunk=job.rows[index], model=model, vector=job.vectors[index]) for job, index in fresh],
@@ -126,11 +129,20 @@ def store(jobs: Sequence[Job], *, model: str) -> None:
             version = job.claimed.version
             version.embedded_count = len(job.vectors)
             version.times.setdefault("embedding", now)
-        _save_versions(jobs)
+        _save_versions(jobs, fields=_READ_FIELDS)
         claims.progressed({job.claimed.key: job.claimed for job in [*new, *(job for job, _ in fresh)]}.values())
         claims.held(job.claimed for job in jobs).exclude(step="embedding").update(step="embedding")
     for job in jobs:
         job.rows_stored, job.stored = True, set(job.vectors)
+
+
+def _delete_rows_before(new: Sequence[Job]) -> None:
+    """Rows of an earlier reading of the same versions; most have none."""
+    numbers = {job.claimed.key: job.claimed.version.number for job in new}
+    found = Chunk.objects.filter(document_id__in=numbers).values_list("document_id", "version").distinct().order_by()
+    for key, number in found:
+        if numbers[key] == number:
+            Chunk.objects.filter(document_id=key, version=number).delete()
 
 
 def publish(jobs: Sequence[Job], *, index: ChunkIndex) -> list[Job]:
@@ -275,19 +287,15 @@ def _go_live(jobs: Sequence[Job], *, member_count: int = 0) -> list[Job]:
                 continue
             version.times["ready"] = now.isoformat()
             version.error_code, version.finished_at = "", now
-        _save_versions([job for job in jobs if job not in lost])
+        live = [job for job in jobs if job not in lost]
+        _save_versions(live, fields=[*_READ_FIELDS, "error_code", "finished_at"])
     return lost
 
 
-def _save_versions(jobs: Sequence[Job]) -> None:
-    DocumentVersion.objects.bulk_update(
-        [job.claimed.version for job in jobs],
-        [
-            "title", "media_type", "language", "dated", "pages", "chunk_count", "embedded_count",
-            "notes", "times", "error_code", "finished_at",
-        ],
-        batch_size=100,
-    )  # fmt: skip
+def _save_versions(jobs: Iterable[Job], *, fields: Sequence[str]) -> None:
+    """One UPDATE each: measured, Django's bulk_update takes ten times as long to write its CASE for every field."""
+    for job in jobs:
+        job.claimed.version.save(update_fields=fields)
 
 
 def _points(jobs: Iterable[Job]) -> Iterator[IndexedChunk]:

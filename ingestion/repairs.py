@@ -129,7 +129,7 @@ def _wake(report: Report, *, purge: Callable[[UUID], None]) -> None:
             **BACK_IN_LINE, error_code="", available_at=None, updated_at=timezone.now()
         )
         if woken:
-            outbox.send(document.pk, size=document.size)
+            outbox.send((document.pk, document.size))
     builds = [finding.build_id for finding in report.of(Kind.STUCK) if finding.build_id is not None]
     dead = IndexBuild.objects.filter(pk__in=builds, state=BuildState.BUILDING, claimed_until__lt=timezone.now())
     dead.update(state=BuildState.REQUESTED, claim=None, claimed_until=None)

@@ -45,17 +45,18 @@ from ingestion.selectors import version_path
 logger = logging.getLogger(__name__)
 
 # Texts that are embedded at once: the model sorts them by length and pads little; about a second on one thread.
-_WINDOW = 128
+_WINDOW = 64
 _WINDOWS_AHEAD = 2
 # Documents and passages that are read ahead of the embedding.
-_READ_AHEAD = 8
-_MOST_PENDING = 1_000
-_MOST_CLAIMED = 64
-_MOST_AT_ONCE = 24
+# Little, so that at the end of a queue no run sits on what another could do.
+_READ_AHEAD = 4
+_MOST_PENDING = 2 * _WINDOW
+_MOST_CLAIMED = 128
+_MOST_AT_ONCE = 8
 _BEAT_S = 15.0
 _POLL_S = 2.0
-_FLUSH_VECTORS = 96
-_FLUSH_S = 0.5
+_FLUSH_VECTORS = 512
+_FLUSH_S = 2.0
 # After that nothing more is claimed, so that the worker may be recycled and a stop is not waited for long.
 _CLAIM_FOR_S = 120.0
 _MOST_FULL_DISKS = 3
@@ -84,18 +85,22 @@ class _State:
 
 
 def work(document_id: UUID) -> None:
-    """Carry the document to its end, and others that wait alongside. Does nothing where it cannot be claimed."""
+    """Carry the document to its end, and others that wait alongside.
+
+    Where it cannot be claimed, the others alone: most messages of a full queue are about what an earlier run took along.
+    """
     first = claims.claim(document_id)
-    if first is None:
-        return
-    if first.document.attempts > claims.MAX_ATTEMPTS:
+    if first is not None and first.document.attempts > claims.MAX_ATTEMPTS:
         claims.fail(first, IngestionInterruptedError.code)
+        return
+    claimed = [first] if first else claims.claim_alongside(most=_MOST_AT_ONCE)
+    if not claimed:
         return
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ragapp-run-"))
         run = _Run(Path(folder), stack)
         try:
-            run.carry(first)
+            run.carry(claimed)
         except DatabaseError:
             raise
         except Exception:
@@ -116,18 +121,18 @@ class _Run:
         self._beaten_at = self._flushed_at = self._began_at = time.monotonic()
         self._alone = False
 
-    def carry(self, first: Claimed) -> None:
-        """Until nothing is in hand."""
+    def carry(self, claimed: list[Claimed]) -> None:
+        """Until nothing is in hand and nothing waits."""
         # What has killed a worker before is not allowed to take others along.
-        self._alone = first.document.attempts > 1
-        self._admit([first])
+        self._alone = claimed[0].document.attempts > 1
+        self._admit(claimed)
         while self._state.jobs:
-            self._refill()
             self._read_ahead()
             self._embed_ahead()
             self._await()
             self._beat()
             self._flush()
+            self._refill()
 
     def suspect(self) -> None:
         """Whatever is in hand may have caused the error."""
@@ -144,7 +149,9 @@ class _Run:
         state = self._state
         room = _MOST_CLAIMED - len(state.jobs)
         in_time = time.monotonic() - self._began_at < _CLAIM_FOR_S
-        if self._alone or not in_time or len(state.waiting) + len(state.reading) >= _READ_AHEAD or room <= 0:
+        if self._alone or not in_time or room <= 0:
+            return
+        if len(state.waiting) + len(state.reading) >= _READ_AHEAD or len(state.pending) >= _MOST_PENDING:
             return
         self._admit(claims.claim_alongside(most=min(room, _MOST_AT_ONCE)))
 

@@ -386,7 +386,7 @@ def queued_again() -> dict[str, object]:
 
 def _enqueue(document: Document) -> None:
     # robust: the row is the truth. A broker that is down must not fail the upload; the sweep sends it later.
-    transaction.on_commit(lambda: outbox.send(document.pk, size=document.size), robust=True)
+    transaction.on_commit(lambda: outbox.send((document.pk, document.size)), robust=True)
 
 
 def _alive(collection: Collection) -> QuerySet[Document]:

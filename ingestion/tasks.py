@@ -132,8 +132,7 @@ def _resend(*, grace: timedelta) -> None:
     orphaned = Q(state=DocumentState.PROCESSING) & claims.unclaimed(now)
     lost = Document.objects.filter(waiting | orphaned).order_by("created_at")
     for lane in (Q(size__lt=claims.LARGE_BYTES), Q(size__gte=claims.LARGE_BYTES)):
-        for key, size in lost.filter(lane).values_list("pk", "size")[:_MOST_RESENT]:
-            outbox.send(key, size=size)
+        outbox.send(*lost.filter(lane).values_list("pk", "size")[:_MOST_RESENT])
     free = Document.objects.filter(claims.unclaimed(now))
     deleting = free.filter(state=DocumentState.DELETING, updated_at__lte=now - grace)
     for key in deleting.values_list("pk", flat=True)[:_MOST_RESENT]:

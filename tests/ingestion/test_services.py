@@ -37,7 +37,7 @@ def collection() -> Collection:
 def sent(django_capture_on_commit_callbacks: object) -> Iterator[list[UUID]]:
     """The ids that were handed to the workers."""
     ids: list[UUID] = []
-    with patch.object(outbox, "send", lambda key, size: ids.append(key)):
+    with patch.object(outbox, "send", lambda *documents: ids.extend(key for key, _ in documents)):
         yield ids
 
 

@@ -171,6 +171,22 @@ def test_a_run_goes_on_with_what_waits_alongside(collection: Collection, index: 
     assert index.count() == Chunk.objects.count() == ChunkEmbedding.objects.count() == 12
 
 
+def test_a_run_whose_hands_are_full_ends_only_when_nothing_waits(collection: Collection) -> None:
+    documents = [submitted(collection, f"Rule number {number}.", f"{number}.txt") for number in range(7)]
+    with patch.object(run, "_MOST_CLAIMED", 2):
+        tasks.ingest_document(str(documents[0].pk))
+    assert Document.objects.filter(state=DocumentState.READY).count() == 7
+
+
+def test_a_message_about_a_settled_document_is_as_good_as_any(collection: Collection) -> None:
+    settled = submitted(collection, "a", "a.txt")
+    tasks.ingest_document(str(settled.pk))
+    other = submitted(collection, "b", "b.txt")
+    tasks.ingest_document(str(settled.pk))
+    other.refresh_from_db()
+    assert other.state == DocumentState.READY
+
+
 def test_a_document_that_has_killed_a_worker_takes_nobody_along(collection: Collection) -> None:
     suspect, other = submitted(collection, "a", "a.txt"), submitted(collection, "b", "b.txt")
     Document.objects.filter(pk=suspect.pk).update(attempts=1)
@@ -439,6 +455,6 @@ def test_a_clean_stop_gives_documents_back_without_counting_an_attempt(collectio
 def test_nothing_is_sent_where_no_worker_would_hear_it(collection: Collection) -> None:
     document = submitted(collection)
     with patch.object(current_app, "send_task", side_effect=AssertionError("sent")):
-        outbox.send(document.pk, size=document.size)
+        outbox.send((document.pk, document.size))
     document.refresh_from_db()
     assert document.enqueued_at is None
