@@ -1,6 +1,6 @@
 """Measure the whole way from accepted files to searchable ones, on both backends, and print tables.
 
-    python -m benchmarks.ingest [--documents 10 100 1000] [--paragraphs 3] [--workers 1 2] [--backends embedded services]
+    python -m benchmarks.ingest [--documents 10 100] [--paragraphs 3] [--workers 1 2] [--backends embedded services]
     python -m benchmarks.ingest --folder FOLDER          the same, by format, on real files
 
 The corpus is made here: Markdown files of one paragraph to so many, of 90 words, from a fixed seed. 'raw' is

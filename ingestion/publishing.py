@@ -27,7 +27,7 @@ from ingestion.errors import (
 )
 from ingestion.files import blocks_of
 from ingestion.index.base import Attributes, ChunkIndex, IndexedChunk
-from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, DocumentVersion, Label
+from ingestion.models import Chunk, ChunkEmbedding, Document, DocumentState, Label
 from ingestion.parsing.media_types import ZIP
 from ingestion.parsing.unpack import Member
 from ingestion.pipeline import ReadDocument, UnpackedArchive, embedded_text

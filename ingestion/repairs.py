@@ -114,7 +114,7 @@ def _queue(version: DocumentVersion, *, found: int) -> None:
         if queued:
             # Not 0 means that rows and vectors are stored, and are gone on with.
             DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=0, embedded_count=0)
-            send = partial(outbox.send, version.document_id, size=version.size)
+            send = partial(outbox.send, (version.document_id, version.size))
             transaction.on_commit(send, robust=True)
 
 

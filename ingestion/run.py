@@ -87,7 +87,7 @@ class _State:
 def work(document_id: UUID) -> None:
     """Carry the document to its end, and others that wait alongside.
 
-    Where it cannot be claimed, the others alone: most messages of a full queue are about what an earlier run took along.
+    Where it cannot be claimed, the others alone: most messages of a full queue are about what an earlier run took.
     """
     first = claims.claim(document_id)
     if first is not None and first.document.attempts > claims.MAX_ATTEMPTS:
