@@ -258,7 +258,7 @@ def unit_vectors(count: int, *, seed: int) -> Sequence[Vector]:
 def edge() -> Iterator[Backend]:
     """In this process; its memory is the whole process's."""
     with tempfile.TemporaryDirectory() as name:
-        catalog = EdgeCatalog(Path(name), dense_weight=0.7)
+        catalog = EdgeCatalog(Path(name))
         yield Backend("edge", catalog, os.getpid(), lambda _: True, Path(name))
         catalog.close()
 
@@ -279,7 +279,7 @@ def _on_server(at: QdrantServer) -> Backend:
         answer = httpx.get(f"{at.url}/collections/{name}", headers=headers, timeout=30, trust_env=False)
         return bool(answer.json()["result"]["status"] == "green")
 
-    catalog = QdrantCatalog(dense_weight=0.7, url=at.url, api_key=at.api_key)
+    catalog = QdrantCatalog(url=at.url, api_key=at.api_key)
     return Backend("server", catalog, child_named("qdrant") or os.getpid(), is_green, None)
 
 

@@ -22,7 +22,7 @@ from ingestion.chunking import chunk, chunk_id
 from ingestion.config import IngestionConfig
 from ingestion.embedding.base import Embedder, Vector
 from ingestion.factory import embedder_for, identity_for
-from ingestion.index.base import Attributes, ChunkIndex, Hit, IndexedChunk, IndexQuery
+from ingestion.index.base import DENSE_WEIGHT, Attributes, ChunkIndex, Hit, IndexedChunk, IndexQuery
 from ingestion.index.edge_catalog import EdgeCatalog
 from ingestion.parsing.base import ParsedDocument
 from ingestion.parsing.runner import parse_file
@@ -101,7 +101,7 @@ def _speed(documents: dict[str, ParsedDocument], *, config: IngestionConfig, emb
         vectors = embedder.embed_documents([text for _, _, _, text in texts])
         embedded = time.perf_counter()
         chunked = _chunked(texts, vectors)
-        with _index(embedder, weight=config.dense_weight) as index:
+        with _index(embedder) as index:
             index.upsert(chunked.points)
             done = time.perf_counter()
         print(
@@ -179,16 +179,16 @@ def _recalls(chunked: Chunked, questions: Questions, *, weight: float, embedder:
 
 
 def _searches(chunked: Chunked, questions: Questions, *, weight: float, embedder: Embedder) -> Iterator[list[Hit]]:
-    with _index(embedder, weight=weight) as index:
+    with _index(embedder) as index:
         index.upsert(chunked.points)
         for text, vector in zip(questions.texts, questions.vectors, strict=True):
-            yield index.search(IndexQuery(text=text, vector=vector), scope=SCOPE, limit=10)
+            yield index.search(IndexQuery(text, vector, dense_weight=weight), scope=SCOPE, limit=10)
 
 
 @contextmanager
-def _index(embedder: Embedder, *, weight: float) -> Iterator[ChunkIndex]:
+def _index(embedder: Embedder) -> Iterator[ChunkIndex]:
     with tempfile.TemporaryDirectory() as folder:
-        catalog = EdgeCatalog(Path(folder), dense_weight=weight)
+        catalog = EdgeCatalog(Path(folder))
         yield catalog.open(catalog.create(identity_for(embedder)))
         catalog.close()
 
@@ -205,7 +205,7 @@ def _gate(
     chunked = _chunked(texts, embedder.embed_documents([text for _, _, _, text in texts]))
     print("\n| questions | score | n | p1 | p5 | p10 | p25 | p50 | p75 | p90 | p95 | p99 |\n|" + "---|" * 12)
     for name, asked in (("own", questions), *((str(path), _foreign(path, embedder=embedder)) for path in foreign)):
-        found = list(_searches(chunked, asked, weight=config.dense_weight, embedder=embedder))
+        found = list(_searches(chunked, asked, weight=DENSE_WEIGHT, embedder=embedder))
         # The gate looks at the passages that would be shown, not at the first alone.
         cosines = [max(hit.dense or 0.0 for hit in hits[:TOP]) for hits in found if hits]
         for score, values in (

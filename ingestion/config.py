@@ -25,4 +25,3 @@ class IngestionConfig(BaseModel):
     parse_memory_bytes: int = 1024 * 1024 * 1024
     chunk_tokens: int = 160
     chunk_overlap_tokens: int = 24
-    dense_weight: float = 0.7

@@ -36,10 +36,9 @@ def catalog_for(config: IngestionConfig) -> IndexCatalog:
         from ingestion.index.qdrant_catalog import QdrantCatalog
 
         return QdrantCatalog(
-            dense_weight=config.dense_weight,
             url=config.qdrant_url,
             api_key=config.qdrant_api_key.get_secret_value(),
         )
     from ingestion.index.edge_catalog import EdgeCatalog
 
-    return EdgeCatalog(config.index_dir, dense_weight=config.dense_weight)
+    return EdgeCatalog(config.index_dir)

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "ragapp.accounts",
     "ragapp.audit",
     "ragapp.chat",
+    "ragapp.evaluation",
     "ragapp.web",
     "ragapp.api",
 ]

@@ -9,6 +9,7 @@ from ingestion.access import AccessScope
 from ingestion.embedding.base import Vector
 
 SCHEMA_VERSION = 2
+DENSE_WEIGHT = 0.7
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,13 @@ NO_CONDITIONS = Conditions()
 
 @dataclass(frozen=True)
 class IndexQuery:
-    """A question as both arms of the search want it."""
+    """A question as both arms of the search want it, and how much of a hit's score is the cosine's: 1 is dense alone,
+    0 is BM25 alone.
+    """
 
     text: str
     vector: Vector
+    dense_weight: float = DENSE_WEIGHT
 
 
 @dataclass(frozen=True)

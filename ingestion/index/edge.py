@@ -55,12 +55,9 @@ class EdgeIndex:
     Raises IndexUnavailableError on use, also once it or its shard was closed.
     """
 
-    def __init__(
-        self, shard: edge.EdgeShard, *, identity: IndexIdentity, dense_weight: float, release: Callable[[], None]
-    ) -> None:
+    def __init__(self, shard: edge.EdgeShard, *, identity: IndexIdentity, release: Callable[[], None]) -> None:
         self.identity = identity
         self._shard: edge.EdgeShard | None = shard
-        self._dense_weight = dense_weight
         self._release = release
         self._bm25 = Bm25Encoder()
 
@@ -89,7 +86,7 @@ class EdgeIndex:
             return [self._found(each, vector=vectors[each.arm], within=within) for each in questions]
 
         with translated():
-            return hybrid_search(ask, limit=limit, dense_weight=self._dense_weight)
+            return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight)
 
     def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
         """Remove every point of the document, or those of every other version."""

@@ -44,9 +44,8 @@ class EdgeCatalog:
     Raises IndexInUseError where another process owns it.
     """
 
-    def __init__(self, folder: Path, *, dense_weight: float) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._dense_weight = dense_weight
         self._shards: dict[str, _Shard] = {}
         self._turn = threading.RLock()
         with translated():
@@ -106,7 +105,6 @@ class EdgeCatalog:
         return EdgeIndex(
             shard.engine,
             identity=identity,
-            dense_weight=self._dense_weight,
             release=lambda: self._release(name, shard=shard),
         )
 

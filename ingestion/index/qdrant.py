@@ -81,11 +81,10 @@ class Connection:
 class QdrantIndex:
     """ChunkIndex over one collection of the server, which is there. Raises IndexUnavailableError on use."""
 
-    def __init__(self, connection: Connection, *, name: str, identity: IndexIdentity, dense_weight: float) -> None:
+    def __init__(self, connection: Connection, *, name: str, identity: IndexIdentity) -> None:
         self.identity = identity
         self._server = connection
         self._name = name
-        self._dense_weight = dense_weight
         self._bm25 = Bm25Encoder()
 
     def upsert(self, chunks: Sequence[IndexedChunk]) -> None:
@@ -109,7 +108,7 @@ class QdrantIndex:
         def ask(questions: Sequence[Question]) -> list[list[Found]]:
             return self._ask(questions, vectors=vectors, within=within)
 
-        return hybrid_search(ask, limit=limit, dense_weight=self._dense_weight)
+        return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight)
 
     def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
         """Remove every point of the document, or those of every other version."""

@@ -46,8 +46,7 @@ _GRAPH_FROM_KB = 100_000
 class QdrantCatalog:
     """IndexCatalog over qdrant-client. Nothing is asked of the server until a method is called."""
 
-    def __init__(self, *, dense_weight: float, url: str = "", api_key: str = "") -> None:
-        self._dense_weight = dense_weight
+    def __init__(self, *, url: str = "", api_key: str = "") -> None:
         self._server = Connection(url=url, api_key=api_key)
 
     def live(self, identity: IndexIdentity) -> str | None:
@@ -76,7 +75,6 @@ class QdrantCatalog:
             self._server,
             name=name,
             identity=self._identity(checked_name(name)),
-            dense_weight=self._dense_weight,
         )
 
     def switch(self, name: str) -> None:

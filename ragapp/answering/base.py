@@ -1,7 +1,7 @@
 """The answerer's values and events. Knows no Django; persistence and rendering belong to its callers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ingestion.access import AccessScope
@@ -27,10 +27,14 @@ class Passage:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What a search found, best first. `relevant` is the gate: do the documents speak to the question?"""
+    """What a search found, best first. `relevant` is the gate: do the documents speak to the question?
+
+    `timings` are seconds by stage: embed, search, check, rank.
+    """
 
     passages: tuple[Passage, ...]
     relevant: bool
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Retriever(Protocol):

@@ -11,8 +11,10 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -21,6 +23,7 @@ from tests.provision.stack import Stack, running
 
 WORKERS = ("worker-1", "worker-2")
 _SETTLE_S = 400.0
+_SMALL_DISK = "48m"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Scenario:
 
     harm: Callable[[Stack, float], None]
     again: bool = False
+    small_disk: bool = False
     settings: str = "ragapp.settings"
 
 
@@ -79,6 +83,29 @@ def _restart_the_database(stack: Stack, until: float) -> None:
         stack.database.start()
 
 
+def _fill_the_disk(stack: Stack, until: float) -> None:
+    """Full to the last byte for four seconds, with room for four."""
+    filler = Path(stack.environment["RAGAPP_DATA_DIR"]) / "filler"
+    while time.monotonic() < until:
+        time.sleep(4)
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        time.sleep(4)
+        filler.unlink()
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[None]:
+    """A file system of its own for the media; needs the right to mount."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def _wait(_: Stack, until: float) -> None:
     time.sleep(max(0.0, until - time.monotonic()))
 
@@ -88,6 +115,7 @@ SCENARIOS = {
     "broker-lost": Scenario(_lose_the_broker),
     "index-killed": Scenario(_kill_the_index),
     "database-restarted": Scenario(_restart_the_database),
+    "disk-full": Scenario(_fill_the_disk, small_disk=True),
     "delivered-again": Scenario(_wait, again=True),
     "visibility-short": Scenario(_wait, settings="tests.faults.short_visibility"),
 }
@@ -96,7 +124,9 @@ SCENARIOS = {
 def run(name: str, *, seconds: float) -> dict[str, Any]:
     """One scenario: its verdict, and what the audit found."""
     scenario = SCENARIOS[name]
-    with running() as stack:
+    with running() as stack, ExitStack() as held:
+        if scenario.small_disk:
+            held.enter_context(_small_disk(Path(stack.environment["RAGAPP_DATA_DIR"])))
         stack.environment["DJANGO_SETTINGS_MODULE"] = scenario.settings
         for worker in WORKERS:
             stack.start_worker(worker)
@@ -110,6 +140,7 @@ def run(name: str, *, seconds: float) -> dict[str, Any]:
         verdict: dict[str, Any] = json.loads(_python(stack, "-m", "tests.faults.verdict", str(out), str(_SETTLE_S)))
         audit = stack.command("audit", "--json")
         verdict["scenario"] = name
+        verdict["errors"] = json.loads(out.read_text())["errors"]
         verdict["audit"] = json.loads(audit.stdout) if audit.stdout.startswith("{") else audit.stderr[-2000:]
         verdict["clean"] = audit.returncode == 0 and not (verdict["lost"] or verdict["undead"] or verdict["open"])
         if not verdict["clean"] and "KEEP_LOGS" in os.environ:
@@ -133,13 +164,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     verdicts = []
-    print("| scenario | uploaded | deleted | lost | undead | open | ready | failed | settled after s | audit |")
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print(
+        "| scenario | uploaded | deleted | refused | lost | undead | open | ready | failed | settled after s | audit |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for name in options.scenarios or SCENARIOS:
         found = run(name, seconds=options.seconds)
         verdicts.append(found)
         print(
-            f"| {name} | {found['uploaded']} | {found['deleted']} | {found['lost']} | {found['undead']} "
+            f"| {name} | {found['uploaded']} | {found['deleted']} | {found['errors']} "
+            f"| {found['lost']} | {found['undead']} "
             f"| {found['open']} | {found['ready']} | {found['failed']} | {found['settled_s']} "
             f"| {'clean' if found['clean'] else found['audit']} |",
             flush=True,

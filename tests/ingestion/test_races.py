@@ -25,7 +25,7 @@ EMBEDDER = HashingEmbedder()
 
 @pytest.fixture(autouse=True)
 def index() -> Iterator[ChunkIndex]:
-    catalog = QdrantCatalog(dense_weight=0.7)
+    catalog = QdrantCatalog()
     memory = catalog.open(catalog.create(identity_for(EMBEDDER)))
     with patch.object(engine, "index", lambda: memory), patch.object(engine, "embedder", lambda: EMBEDDER):
         yield memory

@@ -13,7 +13,6 @@ from ingestion.index.base import Attributes, ChunkIndex, IndexCatalog, IndexedCh
 from ingestion.index.edge_catalog import EdgeCatalog
 from ingestion.index.qdrant_catalog import QdrantCatalog
 
-WEIGHT = 0.7
 EMBEDDER = HashingEmbedder()
 OpenCatalog = Callable[[], IndexCatalog]
 
@@ -31,11 +30,11 @@ def identity() -> IndexIdentity:
 def open_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> OpenCatalog:
     """Opens a catalog of one kind; a second time it opens the same one, where the kind keeps it."""
     if request.param == "edge":
-        return lambda: EdgeCatalog(tmp_path / "index", dense_weight=WEIGHT)
+        return lambda: EdgeCatalog(tmp_path / "index")
     if request.param == "memory":
-        return lambda: QdrantCatalog(dense_weight=WEIGHT)
+        return lambda: QdrantCatalog()
     server = request.getfixturevalue("qdrant_server")
-    return lambda: QdrantCatalog(dense_weight=WEIGHT, url=server.url, api_key=server.api_key)
+    return lambda: QdrantCatalog(url=server.url, api_key=server.api_key)
 
 
 @pytest.fixture

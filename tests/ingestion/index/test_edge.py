@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def opened(folder: Path) -> Iterator[EdgeCatalog]:
-    catalog = EdgeCatalog(folder, dense_weight=0.7)
+    catalog = EdgeCatalog(folder)
     try:
         yield catalog
     finally:
@@ -161,8 +161,8 @@ def test_what_a_killed_process_left_half_made_or_half_removed_is_swept_away(tmp_
 
 def test_second_owner_is_told_who_owns_the_index(tmp_path: Path) -> None:
     with opened(tmp_path), pytest.raises(IndexInUseError, match=str(os.getpid())):
-        EdgeCatalog(tmp_path, dense_weight=0.7)
-    EdgeCatalog(tmp_path, dense_weight=0.7).close()
+        EdgeCatalog(tmp_path)
+    EdgeCatalog(tmp_path).close()
 
 
 def test_a_generation_opened_twice_is_closed_by_the_last(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
         from ingestion.index.edge_catalog import EdgeCatalog
         from tests.ingestion.index.test_contract import random_chunks
         from tests.ingestion.index.test_edge import IDENTITY
-        catalog = EdgeCatalog(Path({str(tmp_path)!r}), dense_weight=0.7)
+        catalog = EdgeCatalog(Path({str(tmp_path)!r}))
         name = catalog.create(IDENTITY)
         catalog.switch(name)
         index = catalog.open(name)

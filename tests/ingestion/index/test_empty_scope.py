@@ -26,11 +26,11 @@ class Untouchable:
 
 
 def edge() -> EdgeIndex:
-    return EdgeIndex(cast(Any, Untouchable()), identity=IDENTITY, dense_weight=0.7, release=lambda: None)
+    return EdgeIndex(cast(Any, Untouchable()), identity=IDENTITY, release=lambda: None)
 
 
 def qdrant() -> QdrantIndex:
-    return QdrantIndex(cast(Connection, Untouchable()), name="n", identity=IDENTITY, dense_weight=0.7)
+    return QdrantIndex(cast(Connection, Untouchable()), name="n", identity=IDENTITY)
 
 
 def scopes_without_collections(source: random.Random) -> AccessScope:

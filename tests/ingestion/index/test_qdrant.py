@@ -30,7 +30,7 @@ START_S = 60
 
 @contextmanager
 def catalog_of(server: QdrantServer) -> Iterator[QdrantCatalog]:
-    catalog = QdrantCatalog(dense_weight=0.7, url=server.url, api_key=server.api_key)
+    catalog = QdrantCatalog(url=server.url, api_key=server.api_key)
     yield catalog
     catalog.close()
 

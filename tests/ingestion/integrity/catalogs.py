@@ -13,13 +13,11 @@ from ingestion.index.qdrant_catalog import QdrantCatalog
 from tests.ingestion.integrity.corpus import IDENTITY
 from tests.provision.qdrant import QdrantServer
 
-WEIGHT = 0.7
-
 
 @contextmanager
 def edge(folder: Path) -> Iterator[IndexCatalog]:
     """The embedded index in a folder."""
-    catalog = EdgeCatalog(folder, dense_weight=WEIGHT)
+    catalog = EdgeCatalog(folder)
     try:
         yield catalog
     finally:
@@ -30,7 +28,7 @@ def edge(folder: Path) -> Iterator[IndexCatalog]:
 def on_server(server: QdrantServer) -> Iterator[IndexCatalog]:
     """A server that other tests use as well: what earlier ones left of this model goes first."""
     _cleared(server)
-    catalog = QdrantCatalog(dense_weight=WEIGHT, url=server.url, api_key=server.api_key)
+    catalog = QdrantCatalog(url=server.url, api_key=server.api_key)
     try:
         yield catalog
     finally:

@@ -38,7 +38,7 @@ def test_everything_is_on_the_server_and_nothing_is_embedded_again(run: Run, tar
     assert f"RAGAPP_QDRANT_URL={target.url}" in said
     assert "RAGAPP_QDRANT_API_KEY" in said
     assert target.api_key not in said
-    with closing(QdrantCatalog(dense_weight=0.7, url=target.url, api_key=target.api_key)) as catalog:
+    with closing(QdrantCatalog(url=target.url, api_key=target.api_key)) as catalog:
         with closing(catalog.open(catalog.live(IDENTITY) or "")) as index:
             assert (index.count(), differences(index).count) == (30, 0)
         first = set(catalog.generations())

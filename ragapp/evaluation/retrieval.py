@@ -1,0 +1,146 @@
+"""Arms of retrieval on a question set: how good, how fast, and whether the difference is more than chance."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from ingestion.config import IngestionConfig
+from ingestion.embedding.base import Embedder
+from ragapp.answering.base import Passage
+from ragapp.answering.retrieval import HybridRetriever
+from ragapp.evaluation import corpus, measures
+from ragapp.evaluation.corpus import SCOPE, Progress, ThrowAwayCorpus
+from ragapp.evaluation.errors import EvaluationError
+from ragapp.evaluation.measures import Estimate
+from ragapp.evaluation.question_set import QuestionSet
+
+# Rankings are judged down to there.
+DEPTH = 10
+# Several passages of one document count once; so many more are asked for.
+_PASSAGES = 3 * DEPTH
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm's ranking, by question id the targets, best first; latencies in ms as median and 95th percentile."""
+
+    arm: str
+    measures: Mapping[str, Estimate]
+    latency_ms: Mapping[str, tuple[float, float]]
+    judged: Mapping[str, Mapping[str, float]] = field(repr=False)
+    found: Mapping[str, Sequence[str]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two arms in nDCG@10, `first` less `second`, and how likely chance alone makes one as large."""
+
+    first: str
+    second: str
+    difference: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """Everything that was measured in one run."""
+
+    question_set: str
+    questions: int
+    documents: int
+    chunks: int
+    unread: Mapping[str, str]
+    configuration: Mapping[str, object]
+    arms: tuple[ArmResult, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def evaluate(
+    questions: QuestionSet,
+    *,
+    arms: Mapping[str, float],
+    config: IngestionConfig,
+    embedder: Embedder,
+    whole_passages: bool,
+    progress: Progress,
+) -> RetrievalReport:
+    """Ask every question of every arm, given by its share of the cosine; questions without a target are left out."""
+    asked = [each for each in questions.questions if any(g > 0 for g in questions.relevant.get(each.id, {}).values())]
+    if not asked:
+        raise EvaluationError("no question of the set has a relevant target in qrels.tsv")
+    with corpus.opened(
+        questions, config=config, embedder=embedder, whole_passages=whole_passages, progress=progress
+    ) as texts:
+        results = tuple(
+            _arm(name, weight, texts, questions, embedder=embedder, progress=progress) for name, weight in arms.items()
+        )
+        return RetrievalReport(
+            question_set=questions.name,
+            questions=len(asked),
+            documents=texts.documents,
+            chunks=len(texts.passages),
+            unread=texts.unread,
+            configuration={
+                "embedding_model": embedder.name,
+                "chunk_tokens": config.chunk_tokens,
+                "chunk_overlap_tokens": config.chunk_overlap_tokens,
+                "whole_passages": whole_passages,
+                "arms": dict(arms),
+            },
+            arms=results,
+            comparisons=tuple(_compared(first, second) for first, second in combinations(results, 2)),
+        )
+
+
+def _arm(
+    name: str, weight: float, texts: ThrowAwayCorpus, questions: QuestionSet, *, embedder: Embedder, progress: Progress
+) -> ArmResult:
+    retriever = HybridRetriever(
+        embedder=lambda: embedder,
+        index=lambda: texts.index,
+        store=texts,
+        relevance_threshold=0.0,
+        dense_weight=weight,
+    )
+    found: dict[str, list[str]] = {}
+    seconds: dict[str, list[float]] = {}
+    for done, question in enumerate(questions.questions, start=1):
+        if question.id not in questions.relevant:
+            continue
+        result = retriever.retrieve(question.text, scope=SCOPE, limit=_PASSAGES)
+        found[question.id] = _targets(texts, result.passages)
+        for stage, took in (*result.timings.items(), ("total", math.fsum(result.timings.values()))):
+            seconds.setdefault(stage, []).append(took)
+        progress(name, done, len(questions.questions))
+    relevant = {key: questions.relevant[key] for key in found}
+    # trec_eval sorts by score: a rank from the end keeps the order of equal scores.
+    ranking = {key: {target: 1.0 / rank for rank, target in enumerate(order, 1)} for key, order in found.items()}
+    judged = measures.judged(ranking, relevant)
+    return ArmResult(
+        arm=name,
+        measures={
+            measure: measures.estimate([each[measure] for each in judged.values()]) for measure in measures.MEASURES
+        },
+        latency_ms={
+            stage: measures.median_and_p95([took * 1000 for took in values]) for stage, values in seconds.items()
+        },
+        judged=judged,
+        found=found,
+    )
+
+
+def _targets(texts: ThrowAwayCorpus, passages: Sequence[Passage]) -> list[str]:
+    """Each target once, where its best passage stands."""
+    return list(dict.fromkeys(texts.target_of(passage) for passage in passages))[:DEPTH]
+
+
+def _compared(first: ArmResult, second: ArmResult) -> Comparison:
+    ours = [each[measures.HEADLINE] for each in first.judged.values()]
+    theirs = [second.judged[key][measures.HEADLINE] for key in first.judged]
+    return Comparison(
+        first=first.arm,
+        second=second.arm,
+        difference=math.fsum(ours) / len(ours) - math.fsum(theirs) / len(theirs),
+        p_value=measures.p_value(ours, theirs),
+    )
