@@ -1,7 +1,7 @@
 """The port for embedding models."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Vector = tuple[float, ...]
 
@@ -37,4 +37,16 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vector:
         """The vector of a question. Raises EmbedderUnavailableError."""
+        ...
+
+
+@runtime_checkable
+class TokenScorer(Protocol):
+    """An embedder that also has the vectors of single tokens, and so needs no model of its own to rank again."""
+
+    def token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Of each text: the mean over the question's tokens of the best cosine with a token of the text, about 0..1.
+
+        Late interaction (MaxSim): Khattab and Zaharia, 'ColBERT', SIGIR 2020. Raises EmbedderUnavailableError.
+        """
         ...

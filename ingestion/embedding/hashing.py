@@ -27,6 +27,14 @@ class HashingEmbedder:
         """The same as for a document."""
         return self._vector(text)
 
+    def token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """The share of the question's words that are in the text."""
+        asked = _WORD.findall(question.casefold())
+        return [
+            sum(word in words for word in asked) / max(len(asked), 1)
+            for words in (set(_WORD.findall(text.casefold())) for text in texts)
+        ]
+
     def count_tokens(self, text: str) -> int:
         """Words."""
         return len(_WORD.findall(text))

@@ -65,6 +65,17 @@ class SentenceTransformerEmbedder:
         """By the model's own tokenizer. Raises EmbedderUnavailableError where there is none."""
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """See TokenScorer. About as dear as embedding the texts. Raises EmbedderUnavailableError."""
+        return _translated(lambda: self._token_scores(question, texts)) if texts else []
+
+    def _token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        found = self._model().encode(
+            [question, *texts], batch_size=_BATCH, show_progress_bar=False, output_value="token_embeddings"
+        )
+        asked, *given = ((rows / rows.norm(dim=1, keepdim=True)) for rows in (each.float() for each in found))
+        return [float((asked @ rows.T).max(dim=1).values.mean()) for rows in given]
+
     def _encode(self, texts: list[str]) -> list[Vector]:
         rows = self._model().encode(texts, batch_size=_BATCH, show_progress_bar=False, convert_to_tensor=True).float()
         # Not the model's own normalising: in half precision its vectors are a thousandth off unit length.

@@ -9,7 +9,7 @@ from ingestion.access import AccessScope
 from ingestion.embedding.base import Vector
 
 SCHEMA_VERSION = 2
-DENSE_WEIGHT = 0.7
+DENSE_WEIGHT = 0.75
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,15 @@ NO_CONDITIONS = Conditions()
 
 @dataclass(frozen=True)
 class IndexQuery:
-    """A question as both arms of the search want it, and how much of a hit's score is the cosine's: 1 is dense alone,
-    0 is BM25 alone.
+    """A question as both arms of the search want it.
+
+    `earlier` is the question before it, whose words count less. `dense_weight` is the cosine's share of a hit's score:
+    1 is dense alone, 0 is BM25 alone.
     """
 
     text: str
     vector: Vector
+    earlier: str = ""
     dense_weight: float = DENSE_WEIGHT
 
 

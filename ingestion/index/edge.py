@@ -75,7 +75,7 @@ class EdgeIndex:
         """The best chunks within `scope`, best first; [] for an empty scope, without asking the engine."""
         if scope.is_empty or limit <= 0:
             return []
-        terms = self._bm25.query(query.text)
+        terms = self._bm25.query(query.text, earlier=query.earlier)
         vectors = {
             Arm.DENSE: list(query.vector) if any(query.vector) else None,
             Arm.SPARSE: edge.SparseVector(terms.indices, terms.values) if terms.indices else None,

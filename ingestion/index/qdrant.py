@@ -98,7 +98,7 @@ class QdrantIndex:
         """The best chunks within `scope`, best first; [] for an empty scope, without asking the server."""
         if scope.is_empty or limit <= 0:
             return []
-        terms = self._bm25.query(query.text)
+        terms = self._bm25.query(query.text, earlier=query.earlier)
         vectors: Vectors = {
             Arm.DENSE: list(query.vector) if any(query.vector) else None,
             Arm.SPARSE: _sparse(terms.indices, terms.values) if terms.indices else None,

@@ -50,11 +50,16 @@ class Answerer:
         self._passages = passages
         self._generating = generating
 
-    async def answer(self, question: str, *, scope: AccessScope) -> AsyncGenerator[AnswerEvent, None]:
-        """Events in the order SourcesFound, RouteChosen, TextDelta…, then AnswerFinished or AnswerFailed."""
+    async def answer(
+        self, question: str, *, scope: AccessScope, earlier: str = ""
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Events in the order SourcesFound, RouteChosen, TextDelta…, then AnswerFinished or AnswerFailed.
+
+        `earlier` is the question before it in the conversation, or ''.
+        """
         text: list[str] = []
         try:
-            async with aclosing(self._events(question, scope=scope, text=text)) as events:
+            async with aclosing(self._events(question, scope=scope, earlier=earlier, text=text)) as events:
                 async for event in events:
                     yield event
         except (IngestionError, GatewayError) as exc:
@@ -64,16 +69,20 @@ class Answerer:
             logger.exception("answer failed")
             yield AnswerFailed(code="internal_error", text="".join(text))
 
-    async def _events(self, question: str, *, scope: AccessScope, text: list[str]) -> AsyncGenerator[AnswerEvent, None]:
+    async def _events(
+        self, question: str, *, scope: AccessScope, earlier: str, text: list[str]
+    ) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
-        found = await asyncio.to_thread(self._retriever.retrieve, question, scope=scope, limit=self._passages)
+        found = await asyncio.to_thread(
+            self._retriever.retrieve, question, scope=scope, limit=self._passages, earlier=earlier
+        )
         yield SourcesFound(found.passages)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
         timings = {"retrieve": time.perf_counter() - started}
         usage, truncated = Usage(), False
         if found.relevant:
-            request = self._request(question, found, scope=scope)
+            request = self._request(question, found, scope=scope, earlier=earlier)
             with self._generating():
                 async with aclosing(self._model.stream(request)) as deltas:
                     async for delta in deltas:
@@ -88,9 +97,9 @@ class Answerer:
             "".join(text), found.passages, truncated=truncated, decision=decision, usage=usage, timings=timings
         )
 
-    def _request(self, question: str, found: Retrieval, *, scope: AccessScope) -> ChatRequest:
+    def _request(self, question: str, found: Retrieval, *, scope: AccessScope, earlier: str) -> ChatRequest:
         return ChatRequest(
-            messages=prompts.build(question, found.passages),
+            messages=prompts.build(question, found.passages, earlier=earlier),
             max_tokens=MAX_ANSWER_TOKENS,
             cache_salt=scope.fingerprint,
         )

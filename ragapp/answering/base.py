@@ -40,8 +40,8 @@ class Retrieval:
 class Retriever(Protocol):
     """Search in the asker's scope. Blocking."""
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
-        """The passages for a question. An empty scope finds nothing."""
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
+        """The passages for a question, which may follow up the one `earlier`. An empty scope finds nothing."""
         ...
 
 

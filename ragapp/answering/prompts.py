@@ -13,15 +13,21 @@ SYSTEM = (
 )
 """Measured on a 1.5B model: a strict, plain prompt answered and refused as well as any tuned one."""
 
+_MOST_EARLIER_CHARS = 500
 _OPEN, _CLOSE = "<passage", "</passage>"
 
 
-def build(question: str, passages: Passages) -> tuple[ChatMessage, ...]:
-    """The messages for a grounded answer; passage i of `passages` is numbered i + 1."""
+def build(question: str, passages: Passages, *, earlier: str = "") -> tuple[ChatMessage, ...]:
+    """The messages for a grounded answer; passage i of `passages` is numbered i + 1.
+
+    Of the conversation the model sees the question `earlier` alone, the asker's own words: answers before were written
+    from passages that the asker may not be allowed to read any more.
+    """
     blocks = "\n".join(_fenced(n, passage.title, passage.text) for n, passage in enumerate(passages, start=1))
+    before = f"Asked before: {_plain(earlier)[:_MOST_EARLIER_CHARS]}\n" if earlier else ""
     return (
         ChatMessage("system", SYSTEM),
-        ChatMessage("user", f"Passages:\n{blocks}\n\nQuestion: {_plain(question)}"),
+        ChatMessage("user", f"Passages:\n{blocks}\n\n{before}Question: {_plain(question)}"),
     )
 
 

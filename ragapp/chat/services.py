@@ -88,6 +88,13 @@ def question_of(answer: Message) -> Message:
     )
 
 
+def question_before(question: Message) -> str:
+    """The text of the question that was asked before it in the conversation, or ''."""
+    asked = Message.objects.filter(conversation_id=question.conversation_id, role=Role.QUESTION)
+    before = asked.filter(created_at__lt=question.created_at).order_by("-created_at")
+    return before.values_list("text", flat=True).first() or ""
+
+
 def turn_start(*, user: User, question: str, conversation: Conversation | None = None) -> Turn:
     """Save a question and its pending answer.
 

@@ -41,8 +41,9 @@ async def answer_events(
     """
     answer = await sync_to_async(services.answer_get)(answer_id, owner=owner)
     question = await sync_to_async(services.question_of)(answer)
+    earlier = await sync_to_async(services.question_before)(question)
     # Shielded: a reader who leaves between the two must not leave a claim without a generation.
-    await asyncio.shield(_claim_and_start(answer.pk, answerer.answer(question.text, scope=scope)))
+    await asyncio.shield(_claim_and_start(answer.pk, answerer.answer(question.text, scope=scope, earlier=earlier)))
     generation = await _found(answer.pk)
     if generation is None:
         return

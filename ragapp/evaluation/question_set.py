@@ -51,6 +51,11 @@ class Question(BaseModel, frozen=True):
         """Whether the set says that its corpus holds the answer."""
         return not self.unanswerable and self.answerability != "UNANSWERABLE"
 
+    @property
+    def earlier(self) -> str:
+        """The person's turn before this one, or ''."""
+        return next((turn.text for turn in reversed(self.history) if turn.role == "user"), "")
+
 
 _Line = TypeVar("_Line", SetPassage, Question)
 

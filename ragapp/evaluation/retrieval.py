@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 from ingestion.config import IngestionConfig
 from ingestion.embedding.base import Embedder
+from ingestion.index.base import DENSE_WEIGHT
 from ragapp.answering.base import Passage
 from ragapp.answering.retrieval import HybridRetriever
 from ragapp.evaluation import corpus, measures
@@ -19,6 +20,22 @@ from ragapp.evaluation.question_set import QuestionSet
 DEPTH = 10
 # Several passages of one document count once; so many more are asked for.
 _PASSAGES = 3 * DEPTH
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to retrieve: the cosine's share of the first stage's score, and whether the second stage follows."""
+
+    dense_weight: float
+    second_stage: bool = False
+
+
+ARMS: Mapping[str, Arm] = {
+    "dense": Arm(1.0),
+    "bm25": Arm(0.0),
+    "hybrid": Arm(DENSE_WEIGHT),
+    "rerank": Arm(DENSE_WEIGHT, second_stage=True),
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +76,17 @@ class RetrievalReport:
 def evaluate(
     questions: QuestionSet,
     *,
-    arms: Mapping[str, float],
+    arms: Mapping[str, Arm],
     config: IngestionConfig,
     embedder: Embedder,
     whole_passages: bool,
+    last_turn_only: bool = False,
     progress: Progress,
 ) -> RetrievalReport:
-    """Ask every question of every arm, given by its share of the cosine; questions without a target are left out."""
+    """Ask every question of every arm; questions without a target are left out.
+
+    A follow-up is asked with the question before it, or, with `last_turn_only`, as if it stood alone.
+    """
     asked = [each for each in questions.questions if any(g > 0 for g in questions.relevant.get(each.id, {}).values())]
     if not asked:
         raise EvaluationError("no question of the set has a relevant target in qrels.tsv")
@@ -73,7 +94,8 @@ def evaluate(
         questions, config=config, embedder=embedder, whole_passages=whole_passages, progress=progress
     ) as texts:
         results = tuple(
-            _arm(name, weight, texts, questions, embedder=embedder, progress=progress) for name, weight in arms.items()
+            _measured(name, arm, texts, questions, embedder=embedder, last_turn_only=last_turn_only, progress=progress)
+            for name, arm in arms.items()
         )
         return RetrievalReport(
             question_set=questions.name,
@@ -86,29 +108,39 @@ def evaluate(
                 "chunk_tokens": config.chunk_tokens,
                 "chunk_overlap_tokens": config.chunk_overlap_tokens,
                 "whole_passages": whole_passages,
-                "arms": dict(arms),
+                "last_turn_only": last_turn_only,
+                "arms": {name: asdict(arm) for name, arm in arms.items()},
             },
             arms=results,
             comparisons=tuple(_compared(first, second) for first, second in combinations(results, 2)),
         )
 
 
-def _arm(
-    name: str, weight: float, texts: ThrowAwayCorpus, questions: QuestionSet, *, embedder: Embedder, progress: Progress
+def _measured(
+    name: str,
+    arm: Arm,
+    texts: ThrowAwayCorpus,
+    questions: QuestionSet,
+    *,
+    embedder: Embedder,
+    last_turn_only: bool,
+    progress: Progress,
 ) -> ArmResult:
     retriever = HybridRetriever(
         embedder=lambda: embedder,
         index=lambda: texts.index,
         store=texts,
         relevance_threshold=0.0,
-        dense_weight=weight,
+        dense_weight=arm.dense_weight,
+        second_stage=arm.second_stage,
     )
     found: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {}
     for done, question in enumerate(questions.questions, start=1):
         if question.id not in questions.relevant:
             continue
-        result = retriever.retrieve(question.text, scope=SCOPE, limit=_PASSAGES)
+        earlier = "" if last_turn_only else question.earlier
+        result = retriever.retrieve(question.text, scope=SCOPE, limit=_PASSAGES, earlier=earlier)
         found[question.id] = _targets(texts, result.passages)
         for stage, took in (*result.timings.items(), ("total", math.fsum(result.timings.values()))):
             seconds.setdefault(stage, []).append(took)

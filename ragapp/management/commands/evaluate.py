@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from ingestion import engine
 from ingestion.errors import IngestionError
-from ingestion.index.base import DENSE_WEIGHT
 from ragapp import wiring
 from ragapp.errors import entry_for
 from ragapp.evaluation import question_set, retrieval
@@ -21,10 +20,9 @@ from ragapp.evaluation.corpus import Progress
 from ragapp.evaluation.errors import EvaluationError
 from ragapp.evaluation.measures import HEADLINE, MEASURES
 from ragapp.evaluation.models import EvaluationRun
+from ragapp.evaluation.retrieval import ARMS, Arm
 from ragapp.evaluation.services import run_get, run_store
 
-# The share of the cosine in a passage's score.
-ARMS: Mapping[str, float] = {"dense": 1.0, "bm25": 0.0, "hybrid": DENSE_WEIGHT}
 _MOST_LISTED = 50
 
 
@@ -45,6 +43,7 @@ class Command(BaseCommand):
         measured.add_argument(
             "--whole-passages", action="store_true", help="do not cut passages, as published figures do not"
         )
+        measured.add_argument("--last-turn-only", action="store_true", help="ask follow-ups as if they stood alone")
         measured.add_argument("--json", action="store_true", help="print the whole report, by question too")
         runs = what.add_parser("runs", help="the stored runs, the last first")
         runs.add_argument("--json", action="store_true")
@@ -53,7 +52,7 @@ class Command(BaseCommand):
         shown.add_argument("--json", action="store_true", help="export it whole")
         compared = what.add_parser("compare", help="two stored runs of one set, question by question")
         compared.add_argument("runs", type=_positive, nargs=2, metavar="RUN")
-        compared.add_argument("--arm", default="hybrid")
+        compared.add_argument("--arm", default="rerank", choices=list(ARMS))
         compared.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
@@ -77,6 +76,7 @@ class Command(BaseCommand):
                 config=wiring.config().ingestion,
                 embedder=engine.embedder(),
                 whole_passages=options["whole_passages"],
+                last_turn_only=options["last_turn_only"],
                 progress=progress,
             )
         self._print(run_store(report), as_json=options["json"])
@@ -159,7 +159,7 @@ def _stages(report: dict[str, Any]) -> list[str]:
     return [stage for stage in report["arms"][0]["latency_ms"] if stage != "total"]
 
 
-def _arms(text: str) -> dict[str, float]:
+def _arms(text: str) -> dict[str, Arm]:
     names = text.split(",")
     unknown = [name for name in names if name not in ARMS]
     if unknown:

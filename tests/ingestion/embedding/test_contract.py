@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.embedding.base import Embedder, Vector
+from ingestion.embedding.base import Embedder, TokenScorer, Vector
 from ingestion.embedding.hashing import HashingEmbedder
 from ingestion.embedding.openai_compatible import OpenAICompatibleEmbedder
 from ingestion.embedding.sentence_transformer import SentenceTransformerEmbedder
@@ -113,3 +113,13 @@ def test_many_threads_may_embed_at_once(embedder: Embedder) -> None:
             pool.map(lambda _: (embedder.embed_query(QUESTION), embedder.embed_documents([RIGHT] * 9)), range(12))
         )
     assert all(cosine(expected, vector) > 0.999 for vector, _ in found)
+
+
+def test_an_embedder_with_vectors_of_tokens_prefers_the_right_text(embedder: Embedder) -> None:
+    if not isinstance(embedder, TokenScorer):
+        assert isinstance(embedder, OpenAICompatibleEmbedder), "a server alone gives no vectors of tokens"
+        return
+    right, wrong, again = embedder.token_scores(QUESTION, [RIGHT, WRONG, RIGHT])
+    assert 0.0 <= wrong < right <= 1.0
+    assert again == pytest.approx(right, abs=0.02)
+    assert embedder.token_scores(QUESTION, []) == []

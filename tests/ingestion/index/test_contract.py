@@ -188,7 +188,7 @@ def test_a_chunk_that_only_one_arm_finds_is_scored_by_both(index: ChunkIndex) ->
     hit = index.search(asking("zymurgy"), scope=ALL, limit=5)[0]
     assert hit.document_id == "rare"
     assert hit.dense == pytest.approx(0.5, abs=1e-3)
-    assert hit.score == pytest.approx(0.7 * 0.5 + 0.3, abs=1e-3)
+    assert hit.score == pytest.approx(0.75 * 0.5 + 0.25, abs=1e-3)
 
 
 @pytest.mark.parametrize("text", ["the of and", "???", "", "\x00", "x" * 100_000, "予算 予算"])
@@ -228,4 +228,28 @@ def test_all_adapters_score_alike(index: ChunkIndex) -> None:
     assert [hit.score for hit in hits] == pytest.approx(EXPECTED_SCORES, abs=1e-2)
 
 
-EXPECTED_SCORES = [0.9062, 0.3, 0.0]
+EXPECTED_SCORES = [0.8995, 0.298, 0.0]
+
+
+def test_words_of_the_question_before_count_but_less(index: ChunkIndex) -> None:
+    index.upsert([chunk_of(key(1), "leave entitlement"), chunk_of(key(2), "shuttle timetable")])
+    nothing = (0.0,) * EMBEDDER.dimension
+
+    def found(text: str, earlier: str = "") -> list[str]:
+        query = IndexQuery(text=text, vector=nothing, earlier=earlier)
+        return [hit.chunk_id for hit in index.search(query, scope=ALL, limit=5)]
+
+    assert found("timetable") == [key(2)]
+    assert found("timetable", earlier="leave entitlement") == [key(2), key(1)]
+    assert found("", earlier="leave") == [key(1)]
+
+
+def test_the_share_of_the_cosine_is_the_question_s(index: ChunkIndex) -> None:
+    index.upsert([chunk_of(key(1), "alpha beta"), chunk_of(key(2), "gamma")])
+    vector = EMBEDDER.embed_query("gamma")
+
+    def best(weight: float) -> str:
+        query = IndexQuery(text="alpha", vector=vector, dense_weight=weight)
+        return index.search(query, scope=ALL, limit=5)[0].chunk_id
+
+    assert (best(1.0), best(0.0)) == (key(2), key(1))

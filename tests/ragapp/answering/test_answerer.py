@@ -45,7 +45,7 @@ class FixedRetriever:
         self._found = Retrieval(passages=passages, relevant=relevant)
         self._error = error
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
         self.scopes.append(scope)
         if self._error:
             raise self._error

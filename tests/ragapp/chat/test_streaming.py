@@ -26,7 +26,7 @@ SCOPE = AccessScope(frozenset({"c"}))
 
 
 class OnePassage:
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
         passage = Passage(
             chunk_id="11111111-1111-1111-1111-111111111111",
             document_id="22222222-2222-2222-2222-222222222222",
@@ -189,3 +189,17 @@ async def test_a_failed_answer_is_stored_with_its_code(user: User, turn: service
     assert [event async for event in events][-1] == AnswerFailed(code="model_unavailable", text="25")
     answer = await stored(turn)
     assert (answer.state, answer.error_code, answer.text) == (AnswerState.FAILED, "model_unavailable", "25")
+
+
+async def test_a_follow_up_is_asked_with_the_question_before_it(user: User, turn: services.Turn) -> None:
+    await Message.objects.filter(pk=turn.answer.pk).aupdate(state=AnswerState.FINISHED, text="25 days")
+    other = await sync_to_async(services.turn_start)(user=user, question="Unrelated, in its own conversation")
+    start = sync_to_async(services.turn_start)
+    follow_up = await start(user=user, question="And part-timers?", conversation=turn.conversation)
+    model = ScriptedChat(["Fewer."])
+    for asked in (follow_up, other):
+        async for _ in answer_events(asked.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE):
+            pass
+    first, second = (request.messages[-1].content for request in model.requests)
+    assert "Asked before: How many days?" in first
+    assert "Asked before" not in second

@@ -10,7 +10,7 @@ from ragapp.evaluation import question_set, retrieval
 from ragapp.evaluation.errors import EvaluationError
 from ragapp.evaluation.retrieval import RetrievalReport
 
-ARMS = {"dense": 1.0, "bm25": 0.0, "hybrid": 0.7}
+ARMS = {name: retrieval.ARMS[name] for name in ("dense", "bm25", "hybrid")}
 
 
 def measured(folder: Path, tmp_path: Path, *, whole_passages: bool = False) -> RetrievalReport:
@@ -32,7 +32,7 @@ def test_every_arm_is_judged_on_every_answerable_question(folder: Path, tmp_path
     for arm in report.arms:
         assert set(arm.judged) == {"q1", "q2", "q3"}
         assert arm.found["q1"][0] == "leave"
-        assert set(arm.latency_ms) == {"embed", "search", "check", "total"}
+        assert set(arm.latency_ms) == {"embed", "search", "check", "rank", "total"}
     assert [(each.first, each.second) for each in report.comparisons] == [
         ("dense", "bm25"), ("dense", "hybrid"), ("bm25", "hybrid"),
     ]  # fmt: skip

@@ -44,7 +44,7 @@ class OnePassage:
             dense=0.9,
         )
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int) -> Retrieval:
+    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
         return Retrieval(passages=(self._passage,), relevant=True)
 
 

@@ -1,0 +1,53 @@
+"""The second stage of retrieval. It needs no model besides the one that embedded the question.
+
+Measured in docs/quality.md, each step on its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ingestion.embedding.base import TokenScorer
+from ingestion.index.base import Hit
+from ingestion.pipeline import embedded_text
+from ragapp.answering.base import Passage
+
+# So many of the first stage are looked at for support, and so many are read token by token.
+CANDIDATES = 40
+_READ_AGAIN = 12
+_SUPPORTERS = 3
+_SHARE = 0.25
+
+
+def supported(hits: Sequence[Hit]) -> list[Hit]:
+    """Lift a passage whose document holds other good passages: a document about the subject beats a stray mention.
+
+        score = (own + share · sum of the document's three best others / 3) / (1 + share)
+
+    Scores stay in 0..1; equal ones keep the order of the first stage.
+    """
+    scores: dict[str, list[float]] = defaultdict(list)
+    for hit in hits:
+        scores[hit.document_id].append(hit.score)
+    lifted = []
+    for hit in hits:
+        others = sorted(scores[hit.document_id], reverse=True)
+        others.remove(hit.score)
+        support = sum(others[:_SUPPORTERS]) / _SUPPORTERS
+        lifted.append(replace(hit, score=(hit.score + _SHARE * support) / (1 + _SHARE)))
+    return sorted(lifted, key=lambda hit: -hit.score)
+
+
+def read_again(question: str, passages: Sequence[Passage], *, scorer: TokenScorer) -> list[Passage]:
+    """Compare the question with the best passages token by token; the others stay behind them.
+
+    score = (first stage + late interaction) / 2, where late interaction is 0 for those that were not read.
+    """
+    best = passages[:_READ_AGAIN]
+    texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in best]
+    agreement = [*scorer.token_scores(question, texts), *(0.0 for _ in passages[_READ_AGAIN:])]
+    scored = [
+        replace(passage, score=(passage.score + max(agreed, 0.0)) / 2)
+        for passage, agreed in zip(passages, agreement, strict=True)
+    ]
+    return sorted(scored, key=lambda passage: -passage.score)
