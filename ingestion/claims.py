@@ -4,7 +4,7 @@
 |---|---|
 | published | READY, live |
 | failed | FAILED with the code of a ParseError, or `ingestion_interrupted` after three deaths without progress |
-| suspected | QUEUED at once, and it counts: an error that nobody foresaw |
+| suspected | QUEUED at once, and it counts: an error that nobody foresaw; the last attempt is made alone |
 | given back | QUEUED at once; does not count as an attempt: the worker stops |
 | delayed | QUEUED, not before a growing time: something else is down, and the document is not at fault |
 | let go | the claim is lost: deleted, or a newer version came |
@@ -64,12 +64,15 @@ def claim(document_id: UUID) -> Claimed | None:
 
 
 def claim_alongside(*, most: int) -> list[Claimed]:
-    """Take up to `most` small documents that wait and have harmed no worker yet, the oldest first."""
-    waiting = Document.objects.filter(
-        state=DocumentState.QUEUED, attempts=0, delays__lt=_MOST_DELAYS, size__lt=_ALONGSIDE_BYTES
-    )
-    keys = list(waiting.filter(available(timezone.now())).order_by("created_at").values_list("pk", flat=True)[:most])
-    return _take(Document.objects.filter(pk__in=keys, attempts=0)) if keys else []
+    """Take up to `most` small documents that wait or lost their worker, the oldest first; none at its last attempt.
+
+    When a worker dies, one of dozens in its hands is at fault, if any. The last attempt alone tells which.
+    """
+    now = timezone.now()
+    harmless = Document.objects.filter(attempts__lt=MAX_ATTEMPTS - 1, delays__lt=_MOST_DELAYS)
+    waiting = harmless.filter(_free(now), size__lt=_ALONGSIDE_BYTES).order_by("created_at")
+    keys = list(waiting.values_list("pk", flat=True)[:most])
+    return _take(harmless.filter(pk__in=keys)) if keys else []
 
 
 def next_large() -> UUID | None:
@@ -118,7 +121,7 @@ def give_back(claimed: Iterable[Claimed]) -> None:
 
 
 def suspect(claimed: Iterable[Claimed]) -> None:
-    """The run ended in an error that nobody foresaw: each of them is tried again alone, and that counts."""
+    """The run ended in an error that nobody foresaw: each of them is tried again, and that counts."""
     held(claimed).update(
         **BACK_IN_LINE,
         updated_at=timezone.now(),
@@ -167,11 +170,15 @@ def available(now: datetime) -> Q:
     return Q(available_at__isnull=True) | Q(available_at__lte=now)
 
 
+def _free(now: datetime) -> Q:
+    """Waiting, and due; or in the hands of a worker that is gone."""
+    return (Q(state=DocumentState.QUEUED) & available(now)) | (Q(state=_PROCESSING) & unclaimed(now))
+
+
 def _take(wanted: QuerySet[Document]) -> list[Claimed]:
     """One conditional UPDATE decides; only then is anything read."""
     now, token = timezone.now(), uuid4()
-    free = (Q(state=DocumentState.QUEUED) & available(now)) | (Q(state=_PROCESSING) & unclaimed(now))
-    taken = wanted.filter(free).update(
+    taken = wanted.filter(_free(now)).update(
         state=_PROCESSING,
         step="parsing",
         error_code="",

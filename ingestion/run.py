@@ -104,7 +104,7 @@ def work(document_id: UUID) -> None:
         except DatabaseError:
             raise
         except Exception:
-            # Whose fault it was is found out by reading each alone; three times at most.
+            # Whose fault it was is found out by the last attempt, which each makes alone.
             run.suspect()
             raise
         finally:
@@ -123,8 +123,8 @@ class _Run:
 
     def carry(self, claimed: list[Claimed]) -> None:
         """Until nothing is in hand and nothing waits."""
-        # What has killed a worker before is not allowed to take others along.
-        self._alone = claimed[0].document.attempts > 1
+        # What may have killed two workers is not allowed to take others along.
+        self._alone = claimed[0].document.attempts >= claims.MAX_ATTEMPTS
         self._admit(claimed)
         while self._state.jobs:
             self._read_ahead()

@@ -24,18 +24,23 @@ def supported(hits: Sequence[Hit]) -> list[Hit]:
 
         score = (own + share · sum of the document's three best others / 3) / (1 + share)
 
-    Scores stay in 0..1; equal ones keep the order of the first stage.
+    Hits beyond CANDIDATES give no support and get none, so that how many were asked for changes nothing. Scores stay
+    in 0..1; equal ones keep the order of the first stage.
     """
     scores: dict[str, list[float]] = defaultdict(list)
-    for hit in hits:
+    for hit in hits[:CANDIDATES]:
         scores[hit.document_id].append(hit.score)
     lifted = []
-    for hit in hits:
-        others = sorted(scores[hit.document_id], reverse=True)
-        others.remove(hit.score)
-        support = sum(others[:_SUPPORTERS]) / _SUPPORTERS
+    for place, hit in enumerate(hits):
+        support = _support(hit, scores[hit.document_id]) if place < CANDIDATES else 0.0
         lifted.append(replace(hit, score=(hit.score + _SHARE * support) / (1 + _SHARE)))
     return sorted(lifted, key=lambda hit: -hit.score)
+
+
+def _support(hit: Hit, of_document: Sequence[float]) -> float:
+    others = sorted(of_document, reverse=True)
+    others.remove(hit.score)
+    return sum(others[:_SUPPORTERS]) / _SUPPORTERS
 
 
 def read_again(question: str, passages: Sequence[Passage], *, scorer: TokenScorer) -> list[Passage]:

@@ -187,9 +187,27 @@ def test_a_message_about_a_settled_document_is_as_good_as_any(collection: Collec
     assert other.state == DocumentState.READY
 
 
-def test_a_document_that_has_killed_a_worker_takes_nobody_along(collection: Collection) -> None:
+def test_what_a_killed_worker_had_in_hand_is_taken_up_together(collection: Collection) -> None:
+    documents = [submitted(collection, f"Rule {number}.", f"{number}.txt") for number in range(6)]
+    late = timezone.now() - timedelta(seconds=1)
+    Document.objects.update(state=DocumentState.PROCESSING, claim=uuid4(), claimed_until=late, attempts=1)
+    tasks.ingest_document(str(documents[3].pk))
+    assert Document.objects.filter(state=DocumentState.READY).count() == 6
+
+
+def test_nobody_takes_along_what_is_at_its_last_attempt_or_in_other_hands(collection: Collection) -> None:
+    first, last, held = (submitted(collection, name, f"{name}.txt") for name in ("first", "last", "held"))
+    Document.objects.filter(pk=last.pk).update(attempts=claims.MAX_ATTEMPTS - 1)
+    soon = timezone.now() + timedelta(seconds=60)
+    Document.objects.filter(pk=held.pk).update(state=DocumentState.PROCESSING, claim=uuid4(), claimed_until=soon)
+    tasks.ingest_document(str(first.pk))
+    states = [Document.objects.get(pk=each.pk).state for each in (first, last, held)]
+    assert states == [DocumentState.READY, DocumentState.QUEUED, DocumentState.PROCESSING]
+
+
+def test_a_document_at_its_last_attempt_takes_nobody_along(collection: Collection) -> None:
     suspect, other = submitted(collection, "a", "a.txt"), submitted(collection, "b", "b.txt")
-    Document.objects.filter(pk=suspect.pk).update(attempts=1)
+    Document.objects.filter(pk=suspect.pk).update(attempts=claims.MAX_ATTEMPTS - 1)
     tasks.ingest_document(str(suspect.pk))
     suspect.refresh_from_db()
     other.refresh_from_db()

@@ -121,3 +121,9 @@ def test_an_embedder_of_whole_texts_alone_ranks_by_the_first_stage() -> None:
     ]  # fmt: skip
     for plain in (retriever(index, *texts, embedder=Whole()), retriever(index, *texts, second_stage=False)):
         assert [each.chunk_id for each in plain.retrieve("25 days", scope=SCOPE, limit=2).passages] == ["a", "b"]
+
+
+def test_how_many_are_asked_for_changes_nothing_among_the_first() -> None:
+    hits = [hit(str(number), f"d{number % 7}", 1 - number / 200) for number in range(90)]
+    few = [each.chunk_id for each in ranking.supported(hits[: ranking.CANDIDATES])]
+    assert [each.chunk_id for each in ranking.supported(hits)][:20] == few[:20]
