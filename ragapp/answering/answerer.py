@@ -79,7 +79,7 @@ class Answerer:
         yield SourcesFound(found.passages)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
-        timings = {"retrieve": time.perf_counter() - started}
+        timings = {**found.timings, "retrieve": time.perf_counter() - started}
         usage, truncated = Usage(), False
         if found.relevant:
             request = self._request(question, found, scope=scope, earlier=earlier)

@@ -80,7 +80,7 @@ class AnswerFinished:
     """The whole answer with its citations. `refused`: the documents do not hold the answer; then there are no
     sources, and `nearest` holds the passages that came closest, one a document. `truncated`: the length limit cut it.
 
-    `timings` are seconds: retrieve, first_token, total.
+    `timings` are seconds: retrieve with its stages, first_token, total.
     """
 
     text: str

@@ -363,7 +363,10 @@ class AnswerOut(BaseModel):
     nearest: Annotated[list[CitationOut], Field(description="Under a refusal: what came closest. Not sources.")]
     route: RouteOut | None
     usage: UsageOut | None
-    timings: Annotated[dict[str, float] | None, Field(description="Seconds: retrieve, first_token, total.")]
+    timings: Annotated[
+        dict[str, float] | None,
+        Field(description="Seconds: embed, search, check and rank are the stages of retrieve; first_token, total."),
+    ]
 
 
 class MessageOut(BaseModel):

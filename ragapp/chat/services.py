@@ -89,9 +89,9 @@ def question_of(answer: Message) -> Message:
 
 
 def question_before(question: Message) -> str:
-    """The text of the question that was asked before it in the conversation, or ''."""
+    """The text of the question that was asked before it in the conversation, or ''. One asked again is one question."""
     asked = Message.objects.filter(conversation_id=question.conversation_id, role=Role.QUESTION)
-    before = asked.filter(created_at__lt=question.created_at).order_by("-created_at")
+    before = asked.filter(created_at__lt=question.created_at).exclude(text=question.text).order_by("-created_at")
     return before.values_list("text", flat=True).first() or ""
 
 

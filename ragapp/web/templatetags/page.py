@@ -17,6 +17,7 @@ from ragapp.web.appearance import theme_of
 register = template.Library()
 
 LIST_LIMIT = 100
+_SHORT_S = 0.1
 
 
 @register.simple_tag
@@ -46,9 +47,11 @@ def conversation_list(context: dict[str, Any], out_of_band: bool = False) -> dic
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them: 0.4 s, 12 s, 3 min 05 s."""
+    """Seconds as a person says them: 12 ms, 0.4 s, 12 s, 3 min 05 s."""
     if seconds is None:
         return ""
+    if seconds < _SHORT_S:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10 and isinstance(seconds, float):
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)

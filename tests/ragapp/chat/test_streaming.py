@@ -196,10 +196,12 @@ async def test_a_follow_up_is_asked_with_the_question_before_it(user: User, turn
     other = await sync_to_async(services.turn_start)(user=user, question="Unrelated, in its own conversation")
     start = sync_to_async(services.turn_start)
     follow_up = await start(user=user, question="And part-timers?", conversation=turn.conversation)
+    again = await start(user=user, question="And part-timers?", conversation=turn.conversation)
     model = ScriptedChat(["Fewer."])
-    for asked in (follow_up, other):
+    for asked in (follow_up, other, again):
         async for _ in answer_events(asked.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE):
             pass
-    first, second = (request.messages[-1].content for request in model.requests)
+    first, second, third = (request.messages[-1].content for request in model.requests)
     assert "Asked before: How many days?" in first
     assert "Asked before" not in second
+    assert "Asked before: How many days?" in third, "a question that is asked again does not follow up itself"
