@@ -127,3 +127,12 @@ def test_how_many_are_asked_for_changes_nothing_among_the_first() -> None:
     hits = [hit(str(number), f"d{number % 7}", 1 - number / 200) for number in range(90)]
     few = [each.chunk_id for each in ranking.supported(hits[: ranking.CANDIDATES])]
     assert [each.chunk_id for each in ranking.supported(hits)][:20] == few[:20]
+
+
+def test_a_follow_up_s_own_words_do_not_overrule_what_it_follows_up() -> None:
+    texts = (passage("leave", "annual leave by years of service"), passage("stray", "and after five years"))
+    index = FixedIndex(hit("leave", "leave", 0.6), hit("stray", "stray", 0.5))
+    asked = retriever(index, *texts)
+    follow_up = asked.retrieve("And after five years?", scope=SCOPE, limit=2, earlier="How many days of leave?")
+    alone = asked.retrieve("And after five years?", scope=SCOPE, limit=2)
+    assert [found.passages[0].chunk_id for found in (follow_up, alone)] == ["leave", "stray"]
