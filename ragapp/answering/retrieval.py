@@ -36,7 +36,7 @@ class Stopwatch:
     def lap(self, stage: str) -> None:
         """The stage that ends now."""
         now = time.perf_counter()
-        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._at
+        self.laps[stage] = now - self._at
         self._at = now
 
 

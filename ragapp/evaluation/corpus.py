@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -35,7 +34,7 @@ class ThrowAwayCorpus:
     """The store behind searches of `index`. `unread` are files that could not be read, with the code."""
 
     index: ChunkIndex
-    targets: frozenset[str]
+    by_page: bool
     passages: dict[str, Passage] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     documents: int = 0
@@ -46,11 +45,7 @@ class ThrowAwayCorpus:
 
     def target_of(self, passage: Passage) -> str:
         """The id by which the set's qrels know the passage: its page, where they name pages, else its document."""
-        return f"{passage.document_id}#page={passage.page}" if self._by_page else passage.document_id
-
-    @cached_property
-    def _by_page(self) -> bool:
-        return any("#page=" in target for target in self.targets)
+        return f"{passage.document_id}#page={passage.page}" if self.by_page else passage.document_id
 
 
 @contextmanager
@@ -66,7 +61,7 @@ def opened(
         catalog = catalog_for(config.model_copy(update={"index_dir": folder / "index", "qdrant_url": ""}))
         try:
             index = catalog.open(catalog.create(identity_for(embedder)))
-            corpus = ThrowAwayCorpus(index=index, targets=questions.targets)
+            corpus = ThrowAwayCorpus(index=index, by_page=questions.names_pages)
             documents = _documents(
                 questions, corpus, config=config, embedder=embedder, whole=whole_passages, folder=folder
             )

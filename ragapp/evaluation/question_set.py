@@ -74,9 +74,16 @@ class QuestionSet:
     files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
-    def targets(self) -> frozenset[str]:
-        """Every id that a question has."""
-        return frozenset(target for wanted in self.relevant.values() for target in wanted)
+    def names_pages(self) -> bool:
+        """Whether a page of a file is right, and not the whole file."""
+        return any("#page=" in target for wanted in self.relevant.values() for target in wanted)
+
+    @property
+    def judged(self) -> tuple[Question, ...]:
+        """The questions that have a relevant target."""
+        return tuple(
+            each for each in self.questions if any(grade > 0 for grade in self.relevant.get(each.id, {}).values())
+        )
 
 
 def load(folder: Path, *, split: str = "", limit: int | None = None) -> QuestionSet:
@@ -89,9 +96,8 @@ def load(folder: Path, *, split: str = "", limit: int | None = None) -> Question
     passages = () if files else tuple(_lines(folder / "corpus.jsonl", SetPassage))
     questions = [each for each in _lines(folder / "queries.jsonl", Question) if not split or each.split == split]
     if not questions:
-        raise InvalidQuestionSetError(
-            f"{folder / 'queries.jsonl'} has no question" + (f" of split {split!r}" * bool(split))
-        )
+        which = f" of split {split!r}" if split else ""
+        raise InvalidQuestionSetError(f"{folder / 'queries.jsonl'} has no question{which}")
     return QuestionSet(
         name=folder.resolve().name,
         questions=tuple(questions[:limit]),

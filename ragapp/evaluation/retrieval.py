@@ -87,8 +87,7 @@ def evaluate(
 
     A follow-up is asked with the question before it, or, with `last_turn_only`, as if it stood alone.
     """
-    asked = [each for each in questions.questions if any(g > 0 for g in questions.relevant.get(each.id, {}).values())]
-    if not asked:
+    if not questions.judged:
         raise EvaluationError("no question of the set has a relevant target in qrels.tsv")
     with corpus.opened(
         questions, config=config, embedder=embedder, whole_passages=whole_passages, progress=progress
@@ -99,7 +98,7 @@ def evaluate(
         )
         return RetrievalReport(
             question_set=questions.name,
-            questions=len(asked),
+            questions=len(questions.judged),
             documents=texts.documents,
             chunks=len(texts.passages),
             unread=texts.unread,
@@ -136,15 +135,14 @@ def _measured(
     )
     found: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {}
-    for done, question in enumerate(questions.questions, start=1):
-        if question.id not in questions.relevant:
-            continue
+    asked = questions.judged
+    for done, question in enumerate(asked, start=1):
         earlier = "" if last_turn_only else question.earlier
         result = retriever.retrieve(question.text, scope=SCOPE, limit=_PASSAGES, earlier=earlier)
         found[question.id] = _targets(texts, result.passages)
         for stage, took in (*result.timings.items(), ("total", math.fsum(result.timings.values()))):
             seconds.setdefault(stage, []).append(took)
-        progress(name, done, len(questions.questions))
+        progress(name, done, len(asked))
     relevant = {key: questions.relevant[key] for key in found}
     # trec_eval sorts by score: a rank from the end keeps the order of equal scores.
     ranking = {key: {target: 1.0 / rank for rank, target in enumerate(order, 1)} for key, order in found.items()}

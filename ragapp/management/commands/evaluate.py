@@ -59,9 +59,8 @@ class Command(BaseCommand):
         # A fresh machine has no database yet, and a measurement is no reason to start a server first.
         call_command("migrate", verbosity=0)
         try:
-            {"retrieval": self._measure, "runs": self._list, "show": self._show, "compare": self._compare}[what](
-                options
-            )
+            does = {"retrieval": self._measure, "runs": self._list, "show": self._show, "compare": self._compare}
+            does[what](options)
         except EvaluationError as exc:
             raise CommandError(f"{exc} ({exc.code})") from exc
         except IngestionError as exc:
@@ -180,8 +179,9 @@ def _bars(*, shown: bool) -> Iterator[Progress]:
     bars: dict[str, tqdm[Any]] = {}
 
     def progress(step: str, done: int, total: int) -> None:
-        bar = bars.setdefault(step, tqdm(total=total, desc=step, disable=not shown, leave=False))
-        bar.update(done - bar.n)
+        if step not in bars:
+            bars[step] = tqdm(total=total, desc=step, disable=not shown, leave=False)
+        bars[step].update(done - bars[step].n)
 
     try:
         yield progress

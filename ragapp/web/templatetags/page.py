@@ -50,7 +50,7 @@ def duration(seconds: float | None) -> str:
     """Seconds as a person says them: 12 ms, 0.4 s, 12 s, 3 min 05 s."""
     if seconds is None:
         return ""
-    if seconds < _SHORT_S:
+    if seconds < _SHORT_S and isinstance(seconds, float):
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10 and isinstance(seconds, float):
         return f"{seconds:.1f} s"
