@@ -25,6 +25,7 @@ class SqlPassageStore:
                 page=chunk.page,
                 place=chunk.place,
                 heading=chunk.heading,
+                dated=chunk.document.dated,
             )
             for chunk in chunks_visible_to(scope).filter(pk__in=chunk_ids)
         }

@@ -76,7 +76,7 @@ class Answerer:
         found = await asyncio.to_thread(
             self._retriever.retrieve, question, scope=scope, limit=self._passages, earlier=earlier
         )
-        yield SourcesFound(found.passages)
+        yield SourcesFound(asked=question, passages=found.passages, dropped=found.dropped)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
         timings = {**found.timings, "retrieve": time.perf_counter() - started}

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from ingestion.access import AccessScope
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.gateway.base import Decision, Usage
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk that the asker may read, re-checked in SQL. `score` is the fused score, `dense` the cosine."""
+    """A chunk that the asker may read, re-checked in SQL.
+
+    `score` is the rank's, 0..1; `dense` the cosine, `sparse` BM25's score or None where no word is shared. `dated` is
+    when the document's content was last changed.
+    """
 
     chunk_id: str
     document_id: str
@@ -21,26 +28,67 @@ class Passage:
     page: int | None = None
     place: str = ""
     heading: str = ""
+    dated: datetime | None = None
     score: float = 0.0
     dense: float = 0.0
+    sparse: float | None = None
+
+
+class Reason(StrEnum):
+    """Why a passage that was found is not given to the model."""
+
+    OUTRANKED = "outranked"
+    DUPLICATE = "duplicate"
+    CROWDED = "crowded"
+    NO_ROOM = "no_room"
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        return _WHY[self]
+
+
+_WHY = {
+    Reason.OUTRANKED: "Others match the question better.",
+    Reason.DUPLICATE: "Another passage says the same.",
+    Reason.CROWDED: "Enough passages of this document are given.",
+    Reason.NO_ROOM: "The prompt has no room for it.",
+}
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A passage that was found and is not given to the model."""
+
+    passage: Passage
+    reason: Reason
 
 
 @dataclass(frozen=True)
 class Retrieval:
     """What a search found, best first. `relevant` is the gate: do the documents speak to the question?
 
-    `timings` are seconds by stage: embed, search, check, rank.
+    `dropped` are the best of those that were left out. `timings` are seconds by stage: embed, search, check, rank.
     """
 
     passages: tuple[Passage, ...]
     relevant: bool
+    dropped: tuple[Dropped, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Retriever(Protocol):
     """Search in the asker's scope. Blocking."""
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
+    def retrieve(
+        self,
+        question: str,
+        *,
+        scope: AccessScope,
+        limit: int,
+        earlier: str = "",
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> Retrieval:
         """The passages for a question, which may follow up the one `earlier`. An empty scope finds nothing."""
         ...
 
@@ -56,9 +104,14 @@ class Source:
 
 @dataclass(frozen=True)
 class SourcesFound:
-    """Retrieval is over; these passages go to the model, or are the nearest ones when nothing is relevant."""
+    """Retrieval is over; `passages` go to the model, or are the nearest ones when nothing is relevant.
 
+    `asked` is the question that was searched for: a follow-up's is made to stand alone.
+    """
+
+    asked: str
     passages: tuple[Passage, ...]
+    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class HybridRetriever:
     def _checked(self, hits: Sequence[Hit], *, scope: AccessScope) -> list[Passage]:
         known = self._store.load([hit.chunk_id for hit in hits], scope=scope)
         return [
-            replace(known[hit.chunk_id], score=hit.score, dense=hit.dense or 0.0)
+            replace(known[hit.chunk_id], score=hit.score, dense=hit.dense or 0.0, sparse=hit.sparse)
             for hit in hits
             if hit.chunk_id in known
         ]

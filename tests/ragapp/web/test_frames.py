@@ -54,7 +54,9 @@ def test_a_frame_carries_its_text_unchanged(text: str) -> None:
 
 
 async def test_an_answer_goes_from_searching_to_done() -> None:
-    events = told(SourcesFound((passage(1), passage(2))), TextDelta("25 "), TextDelta("days"))
+    events = told(
+        SourcesFound(asked="How many?", passages=(passage(1), passage(2))), TextDelta("25 "), TextDelta("days")
+    )
     seen = parsed("".join([part async for part in frames(events, final=final, model_is_ready=ready)]))
     names = [name for name, _ in seen]
     assert names[:2] == ["restart", "status"]
