@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, aclosing
 
 from ingestion.access import AccessScope
 from ingestion.errors import IngestionError
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.answering import citing, prompts
 from ragapp.answering.base import (
     AnswerEvent,
@@ -51,15 +52,16 @@ class Answerer:
         self._generating = generating
 
     async def answer(
-        self, question: str, *, scope: AccessScope, earlier: str = ""
+        self, question: str, *, scope: AccessScope, earlier: str = "", conditions: Conditions = NO_CONDITIONS
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Events in the order SourcesFound, RouteChosen, TextDelta…, then AnswerFinished or AnswerFailed.
 
-        `earlier` is the question before it in the conversation, or ''.
+        `earlier` is the question before it in the conversation, or ''; `conditions` limit what is searched.
         """
         text: list[str] = []
         try:
-            async with aclosing(self._events(question, scope=scope, earlier=earlier, text=text)) as events:
+            telling = self._events(question, scope=scope, earlier=earlier, conditions=conditions, text=text)
+            async with aclosing(telling) as events:
                 async for event in events:
                     yield event
         except (IngestionError, GatewayError) as exc:
@@ -70,11 +72,16 @@ class Answerer:
             yield AnswerFailed(code="internal_error", text="".join(text))
 
     async def _events(
-        self, question: str, *, scope: AccessScope, earlier: str, text: list[str]
+        self, question: str, *, scope: AccessScope, earlier: str, conditions: Conditions, text: list[str]
     ) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
         found = await asyncio.to_thread(
-            self._retriever.retrieve, question, scope=scope, limit=self._passages, earlier=earlier
+            self._retriever.retrieve,
+            question,
+            scope=scope,
+            limit=self._passages,
+            earlier=earlier,
+            conditions=conditions,
         )
         yield SourcesFound(asked=question, passages=found.passages, dropped=found.dropped)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
