@@ -7,6 +7,7 @@ import pytest
 
 from ingestion.access import AccessScope
 from ingestion.errors import IndexUnavailableError
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.answering import prompts
 from ragapp.answering.answerer import NOT_IN_DOCUMENTS, Answerer
 from ragapp.answering.base import (
@@ -45,7 +46,15 @@ class FixedRetriever:
         self._found = Retrieval(passages=passages, relevant=relevant)
         self._error = error
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
+    def retrieve(
+        self,
+        question: str,
+        *,
+        scope: AccessScope,
+        limit: int,
+        earlier: str = "",
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> Retrieval:
         self.scopes.append(scope)
         if self._error:
             raise self._error
