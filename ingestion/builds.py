@@ -19,6 +19,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -161,7 +162,7 @@ class _Run:
             raise
 
     def _build(self) -> None:
-        identity = identity_for(self.embedder)
+        identity = identity_for(self.embedder, language=settings.INGESTION.search_language)
         name = self._generation(identity)
         self._catch_up(name)
         _note_live(self.catalog, identity, embedding_model=self.embedder.name)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from ingestion.index.languages import ENGLISH
+
 
 class IngestionConfig(BaseModel):
     """Everything that ingestion and search need to know. Composed by the application."""
@@ -19,6 +21,9 @@ class IngestionConfig(BaseModel):
     embedding_url: str = ""
     embedding_api_key: SecretStr = SecretStr("")
     embedding_threads: int = 1
+    search_language: str = ENGLISH
+    reranker_model: str = ""
+    reranker_path: Path | None = None
     max_upload_bytes: int = 100 * 1024 * 1024
     max_text_chars: int = 5_000_000
     parse_timeout_s: float = 120.0

@@ -10,9 +10,9 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.cache import cache
 
-from ingestion.embedding.base import Embedder
+from ingestion.embedding.base import Embedder, PairScorer
 from ingestion.errors import IndexMismatchError, IndexUnavailableError
-from ingestion.factory import catalog_for, embedder_for, identity_for
+from ingestion.factory import catalog_for, embedder_for, identity_for, pair_scorer_for
 from ingestion.index.base import ChunkIndex, IndexCatalog, IndexIdentity
 
 _LONGEST_WAIT_S = 60.0
@@ -32,6 +32,17 @@ class _Opened:
 def embedder() -> Embedder:
     """The configured embedding model; its weights load on the first text."""
     return embedder_for(settings.INGESTION)
+
+
+def identity() -> IndexIdentity:
+    """What the configured index is built with."""
+    return identity_for(embedder(), language=settings.INGESTION.search_language)
+
+
+@lru_cache(maxsize=1)
+def pair_scorer() -> PairScorer | None:
+    """The configured cross-encoder, whose weights load on the first question; None where none is configured."""
+    return pair_scorer_for(settings.INGESTION)
 
 
 _opening = threading.RLock()
@@ -58,15 +69,17 @@ def index() -> ChunkIndex:
     with _opening:
         now = time.monotonic()
         if _live is None or now - _live.resolved_at > RESOLVE_EVERY_S:
-            name = _live_name(identity_for(embedder()))
+            name = _live_name(identity())
             known = _live.index if _live is not None and _live.name == name else catalog().open(name)
             _live = _Opened(name, known, now)
         return _live.index
 
 
 def is_outdated() -> bool:
-    """True where the index is of our model but of an earlier schema: it can be built anew without a decision."""
-    ours = identity_for(embedder())
+    """True where the index is of our model but of an earlier schema or another language: it can be built anew without
+    a decision.
+    """
+    ours = identity()
     others = catalog().generations().values()
     return catalog().live(ours) is None and any(
         (other.embedding_model, other.dimension) == (ours.embedding_model, ours.dimension) for other in others
@@ -90,7 +103,7 @@ def _live_name(identity: IndexIdentity) -> str:
     if any(other != identity for other in others.values()):
         raise IndexMismatchError(f"there are indexes of {sorted(others)} alone, none of {identity}")
     # Of several processes that start at once, one makes it; the others come again.
-    key = f"first-index-{identity.dimension}-{identity.schema_version}"
+    key = f"first-index-{identity.dimension}-{identity.schema_version}-{identity.language}"
     if not cache.add(key, True, timeout=_MAKING_S):
         raise IndexUnavailableError("another process is making the index")
     try:

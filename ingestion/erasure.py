@@ -21,7 +21,6 @@ from django.utils import timezone
 
 from ingestion import engine
 from ingestion.builds import build_request, generations_drop
-from ingestion.factory import identity_for
 from ingestion.index.base import IndexCatalog, IndexIdentity
 from ingestion.integrity import relations_to
 from ingestion.models import BuildState, Document, Erasure, IndexBuild
@@ -44,7 +43,7 @@ def erasures_settle(*, catalog: IndexCatalog | None = None, identity: IndexIdent
     waiting = Erasure.objects.filter(purged_at__isnull=False, gone_at__isnull=True)
     if not waiting.exists():
         return 0
-    catalog, identity = catalog or engine.catalog(), identity or identity_for(engine.embedder())
+    catalog, identity = catalog or engine.catalog(), identity or engine.identity()
     build = IndexBuild.objects.filter(generation=catalog.live(identity) or "-", state=BuildState.LIVE).first()
     # A generation that was begun after the purge has never held it.
     clean = list(waiting.filter(purged_at__lte=build.created_at).values_list("pk", flat=True)) if build else []

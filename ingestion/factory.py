@@ -1,8 +1,9 @@
 """Which adapter the configuration asks for. Imports an adapter, and what it needs, only to build it."""
 
 from ingestion.config import IngestionConfig
-from ingestion.embedding.base import Embedder
+from ingestion.embedding.base import Embedder, PairScorer
 from ingestion.index.base import IndexCatalog, IndexIdentity
+from ingestion.index.languages import ENGLISH
 
 
 def embedder_for(config: IngestionConfig) -> Embedder:
@@ -22,9 +23,18 @@ def embedder_for(config: IngestionConfig) -> Embedder:
     )
 
 
-def identity_for(embedder: Embedder) -> IndexIdentity:
+def pair_scorer_for(config: IngestionConfig) -> PairScorer | None:
+    """The cross-encoder in this process, nothing of which is loaded yet; None where none is configured."""
+    if not config.reranker_model:
+        return None
+    from ingestion.embedding.cross_encoder import CrossEncoderScorer
+
+    return CrossEncoderScorer(name=config.reranker_model, path=config.reranker_path, threads=config.embedding_threads)
+
+
+def identity_for(embedder: Embedder, *, language: str = ENGLISH) -> IndexIdentity:
     """What an index for this embedder is built with; may ask an embedding server for its dimension."""
-    return IndexIdentity(embedding_model=embedder.name, dimension=embedder.dimension)
+    return IndexIdentity(embedding_model=embedder.name, dimension=embedder.dimension, language=language)
 
 
 def catalog_for(config: IngestionConfig) -> IndexCatalog:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from ingestion.config import IngestionConfig
+from ingestion.index.languages import ENGLISH, LANGUAGES
 from ingestion.sources.addresses import is_private_network
 from ingestion.sources.config import SourcesConfig, endpoint_of
 from ragapp import weights
@@ -87,6 +88,20 @@ class Config(BaseModel):
         str, Field(description="OpenAI-compatible embedding server, with its /v1. Empty: in this process.")
     ] = ""
     embedding_api_key: Annotated[SecretStr, Field(description="Key of the embedding server.")] = SecretStr("")
+    search_language: Annotated[
+        str,
+        Field(
+            description="Language whose stop words and word forms the search by words knows; `none` for documents of "
+            f"several languages: {', '.join(LANGUAGES)}. The index is built anew after a change."
+        ),
+    ] = ENGLISH
+    reranker_model: Annotated[
+        str,
+        Field(
+            description="Cross-encoder that ranks the best passages again: a folder, a name of the catalogue or "
+            "`hf:owner/repo`. Empty: none."
+        ),
+    ] = ""
     models_dir: Annotated[
         Path | None, Field(description="Folder of the model weights. Empty: `models` in the data folder.")
     ] = None
@@ -150,6 +165,13 @@ class Config(BaseModel):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.absolute() if value is not None else None
+
+    @field_validator("search_language", mode="after")
+    @classmethod
+    def _known_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"There is no {value!r}. Use one of {', '.join(LANGUAGES)}.")
+        return value
 
     @field_validator("url_import_networks", mode="after")
     @classmethod
@@ -224,6 +246,9 @@ class Config(BaseModel):
             embedding_path=weights.location(self.embedding_model, self.weights_dir),
             embedding_url=self.embedding_url,
             embedding_api_key=self.embedding_api_key,
+            search_language=self.search_language,
+            reranker_model=self.reranker_model,
+            reranker_path=weights.location(self.reranker_model, self.weights_dir) if self.reranker_model else None,
             max_upload_bytes=self.max_upload_mb * 1024 * 1024,
             parse_timeout_s=self.parse_timeout_s,
             parse_memory_bytes=self.parse_memory_mb * 1024 * 1024,

@@ -50,3 +50,16 @@ class TokenScorer(Protocol):
         Late interaction (MaxSim): Khattab and Zaharia, 'ColBERT', SIGIR 2020. Raises EmbedderUnavailableError.
         """
         ...
+
+
+class PairScorer(Protocol):
+    """A model that reads a question and a passage together: dearer than vectors, and better."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    def pair_scores(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """Of each text, in order, how well it answers the question: 0..1. Raises EmbedderUnavailableError."""
+        ...

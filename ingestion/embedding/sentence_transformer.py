@@ -44,7 +44,7 @@ class SentenceTransformerEmbedder:
         config = self._config("1_Pooling/config.json")
         if "word_embedding_dimension" in config:
             return int(config["word_embedding_dimension"])
-        return _translated(lambda: int(self._model().get_sentence_embedding_dimension() or 0))
+        return translated(lambda: int(self._model().get_sentence_embedding_dimension() or 0))
 
     @cached_property
     def max_tokens(self) -> int:
@@ -55,11 +55,11 @@ class SentenceTransformerEmbedder:
         """One unit vector a text, in order. Raises EmbedderUnavailableError."""
         if not texts:
             return []
-        return _translated(lambda: self._encode(list(texts)))
+        return translated(lambda: self._encode(list(texts)))
 
     def embed_query(self, text: str) -> Vector:
         """The unit vector of a question. Raises EmbedderUnavailableError."""
-        return _translated(lambda: self._encode([text])[0])
+        return translated(lambda: self._encode([text])[0])
 
     def count_tokens(self, text: str) -> int:
         """By the model's own tokenizer. Raises EmbedderUnavailableError where there is none."""
@@ -67,7 +67,7 @@ class SentenceTransformerEmbedder:
 
     def token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """See TokenScorer. About as dear as embedding the texts. Raises EmbedderUnavailableError."""
-        return _translated(lambda: self._token_scores(question, texts)) if texts else []
+        return translated(lambda: self._token_scores(question, texts)) if texts else []
 
     def _token_scores(self, question: str, texts: Sequence[str]) -> list[float]:
         found = self._model().encode(
@@ -96,7 +96,7 @@ class SentenceTransformerEmbedder:
         torch.set_num_threads(self._threads)
         source = str(self._path) if self._path else self.name
         model = SentenceTransformer(source, device=self._device, local_files_only=self._path is not None)
-        if model.device.type == "cpu" and _has_bfloat16():
+        if model.device.type == "cpu" and has_bfloat16():
             model = model.to(torch.bfloat16)
         model.eval()
         # The fast tokenizer sets its truncation on first use, and then must not be in use by another thread.
@@ -107,7 +107,7 @@ class SentenceTransformerEmbedder:
     def _tokenizer(self) -> "Tokenizer":
         from tokenizers import Tokenizer
 
-        tokenizer: Tokenizer = _translated(lambda: Tokenizer.from_str(self._tokenizer_json()))
+        tokenizer: Tokenizer = translated(lambda: Tokenizer.from_str(self._tokenizer_json()))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -128,7 +128,7 @@ class SentenceTransformerEmbedder:
         return config
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself; where it does not, torch's stand-in is slower than float32.
 
     Measured on 972 handbook passages with MiniLM: 2.7 times as fast, cosine with float32 at least 0.9999, and the
@@ -140,7 +140,8 @@ def _has_bfloat16() -> bool:
         return False
 
 
-def _translated(call: Callable[[], _T]) -> _T:
+def translated(call: Callable[[], _T]) -> _T:
+    """What the call gives; whatever it raises is an EmbedderUnavailableError."""
     try:
         return call()
     except EmbedderUnavailableError:

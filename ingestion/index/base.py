@@ -7,8 +7,9 @@ from typing import Protocol
 
 from ingestion.access import AccessScope
 from ingestion.embedding.base import Vector
+from ingestion.index.languages import ENGLISH
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DENSE_WEIGHT = 0.75
 
 
@@ -82,7 +83,8 @@ class Hit:
     """A found chunk. `score` is the fused score in 0..1; `dense` is the cosine, `sparse` the raw BM25 score.
 
     Both arms score every hit, whichever found it; `sparse` is None where no word of the question is in the chunk,
-    `dense` where the question has no vector.
+    `dense` where the question has no vector. `literal` is how much of what the question asks for literally, which are
+    identifiers and quoted phrases, is in the chunk, against the best one; None where it is none of it.
     """
 
     chunk_id: str
@@ -90,15 +92,17 @@ class Hit:
     score: float
     dense: float | None = None
     sparse: float | None = None
+    literal: float | None = None
 
 
 @dataclass(frozen=True)
 class IndexIdentity:
-    """What an index was built with; another identity must not be mixed in."""
+    """What an index was built with; another identity must not be mixed in. `language` is of BM25's stems."""
 
     embedding_model: str
     dimension: int
     schema_version: int = field(default=SCHEMA_VERSION)
+    language: str = ENGLISH
 
 
 class ChunkIndex(Protocol):

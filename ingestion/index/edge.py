@@ -38,7 +38,7 @@ from ingestion.index.payload import (
     limits_of,
     payload_of,
 )
-from ingestion.index.sparse import Bm25Encoder
+from ingestion.index.sparse import Bm25Encoder, SparseText, literal_document, literal_query
 
 _BATCH = 256
 _PAGE = 1_000
@@ -59,7 +59,7 @@ class EdgeIndex:
         self.identity = identity
         self._shard: edge.EdgeShard | None = shard
         self._release = release
-        self._bm25 = Bm25Encoder()
+        self._bm25 = Bm25Encoder(language=identity.language)
 
     def upsert(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write the chunks; on return they are searchable and on disk."""
@@ -75,10 +75,11 @@ class EdgeIndex:
         """The best chunks within `scope`, best first; [] for an empty scope, without asking the engine."""
         if scope.is_empty or limit <= 0:
             return []
-        terms = self._bm25.query(query.text, earlier=query.earlier)
+        terms, literal = self._bm25.query(query.text, earlier=query.earlier), literal_query(query.text)
         vectors = {
             Arm.DENSE: list(query.vector) if any(query.vector) else None,
-            Arm.SPARSE: edge.SparseVector(terms.indices, terms.values) if terms.indices else None,
+            Arm.SPARSE: _sparse(terms) if terms.indices else None,
+            Arm.LITERAL: _sparse(literal) if literal.indices else None,
         }
         within = [_condition(each) for each in limits_of(scope, conditions=conditions)]
 
@@ -86,7 +87,7 @@ class EdgeIndex:
             return [self._found(each, vector=vectors[each.arm], within=within) for each in questions]
 
         with translated():
-            return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight)
+            return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight, literal=bool(literal.indices))
 
     def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
         """Remove every point of the document, or those of every other version."""
@@ -144,12 +145,12 @@ class EdgeIndex:
             self._engine.optimize()
 
     def _point(self, chunk: IndexedChunk) -> edge.Point:
-        terms = self._bm25.document(chunk.text)
         return edge.Point(
             chunk.chunk_id,
             {
                 Arm.DENSE.value: list(chunk.vector),
-                Arm.SPARSE.value: edge.SparseVector(terms.indices, terms.values),
+                Arm.SPARSE.value: _sparse(self._bm25.document(chunk.text)),
+                Arm.LITERAL.value: _sparse(literal_document(chunk.text)),
             },
             dict(payload_of(chunk.attributes)),
         )
@@ -214,7 +215,9 @@ def translated() -> Iterator[None]:
 def _config(identity: IndexIdentity) -> edge.EdgeConfig:
     return edge.EdgeConfig(
         vectors={Arm.DENSE.value: edge.EdgeVectorParams(size=identity.dimension, distance=edge.Distance.Cosine)},
-        sparse_vectors={Arm.SPARSE.value: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        sparse_vectors={
+            arm.value: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for arm in (Arm.SPARSE, Arm.LITERAL)
+        },
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10),
         optimizers=edge.EdgeOptimizersConfig(
             deleted_threshold=_VACUUM_SHARE,
@@ -234,3 +237,7 @@ def _condition(limit: Limit) -> edge.FieldCondition:
 
 def _is(field: str, value: str | int) -> edge.FieldCondition:
     return edge.FieldCondition(key=field, match=edge.MatchValue(value))
+
+
+def _sparse(terms: SparseText) -> edge.SparseVector:
+    return edge.SparseVector(terms.indices, terms.values)

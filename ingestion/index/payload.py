@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from ingestion.access import AccessScope
 from ingestion.errors import IndexMismatchError, IndexUnavailableError
 from ingestion.index.base import SCHEMA_VERSION, Attributes, Conditions, IndexIdentity
+from ingestion.index.languages import ENGLISH
 
 Payload = dict[str, str | int | None]
 
@@ -86,13 +87,14 @@ def limits_of(scope: AccessScope, *, conditions: Conditions) -> tuple[Limit, ...
 
 
 def alias_of(identity: IndexIdentity) -> str:
-    """For instance chunks_all-minilm-l6-v2_384_v2."""
+    """For instance chunks_all-minilm-l6-v2_384_v3, and ..._v3-german where the language is another."""
     model = re.sub(r"[^a-z0-9.-]+", "-", identity.embedding_model.lower()).strip("-.")
-    return f"chunks_{model}_{identity.dimension}_v{identity.schema_version}"
+    language = "" if identity.language == ENGLISH else f"-{identity.language}"
+    return f"chunks_{model}_{identity.dimension}_v{identity.schema_version}{language}"
 
 
 def generation_name(identity: IndexIdentity, *, number: int) -> str:
-    """For instance chunks_all-minilm-l6-v2_384_v2_g3."""
+    """For instance chunks_all-minilm-l6-v2_384_v3_g3."""
     return f"{alias_of(identity)}_g{number}"
 
 
@@ -113,7 +115,9 @@ def identity_in(record: object) -> IndexIdentity | None:
     """What was written down with a generation, or None where it is no identity."""
     match record:
         case {"embedding_model": str(model), "dimension": int(dimension), "schema_version": int(schema), **rest}:
-            return None if rest else IndexIdentity(model, dimension, schema)
+            # Earlier schemas knew English alone, and did not say so.
+            language = rest.pop("language", ENGLISH)
+            return IndexIdentity(model, dimension, schema, language) if isinstance(language, str) and not rest else None
     return None
 
 

@@ -29,7 +29,7 @@ from ingestion.index.base import (
 )
 from ingestion.index.fusion import Arm, Found, Question, hybrid_search
 from ingestion.index.payload import AnyOf, Between, Limit, attributes_of, limits_of, payload_of
-from ingestion.index.sparse import Bm25Encoder
+from ingestion.index.sparse import Bm25Encoder, SparseText, literal_document, literal_query
 
 # 256 points of 1,024 dimensions as JSON stay well below the server's limit of 32 MB for a request.
 _BATCH = 256
@@ -85,7 +85,7 @@ class QdrantIndex:
         self.identity = identity
         self._server = connection
         self._name = name
-        self._bm25 = Bm25Encoder()
+        self._bm25 = Bm25Encoder(language=identity.language)
 
     def upsert(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write the chunks; on return they are applied, not only acknowledged."""
@@ -98,17 +98,18 @@ class QdrantIndex:
         """The best chunks within `scope`, best first; [] for an empty scope, without asking the server."""
         if scope.is_empty or limit <= 0:
             return []
-        terms = self._bm25.query(query.text, earlier=query.earlier)
+        terms, literal = self._bm25.query(query.text, earlier=query.earlier), literal_query(query.text)
         vectors: Vectors = {
             Arm.DENSE: list(query.vector) if any(query.vector) else None,
-            Arm.SPARSE: _sparse(terms.indices, terms.values) if terms.indices else None,
+            Arm.SPARSE: _sparse(terms) if terms.indices else None,
+            Arm.LITERAL: _sparse(literal) if literal.indices else None,
         }
         within = [_condition(each) for each in limits_of(scope, conditions=conditions)]
 
         def ask(questions: Sequence[Question]) -> list[list[Found]]:
             return self._ask(questions, vectors=vectors, within=within)
 
-        return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight)
+        return hybrid_search(ask, limit=limit, dense_weight=query.dense_weight, literal=bool(literal.indices))
 
     def delete_document(self, document_id: str, *, except_version: int | None = None) -> None:
         """Remove every point of the document, or those of every other version."""
@@ -168,10 +169,13 @@ class QdrantIndex:
         return [_found(next(answers)) if vectors[each.arm] is not None else [] for each in questions]
 
     def _point(self, chunk: IndexedChunk) -> models.PointStruct:
-        terms = self._bm25.document(chunk.text)
         return models.PointStruct(
             id=chunk.chunk_id,
-            vector={Arm.DENSE.value: list(chunk.vector), Arm.SPARSE.value: _sparse(terms.indices, terms.values)},
+            vector={
+                Arm.DENSE.value: list(chunk.vector),
+                Arm.SPARSE.value: _sparse(self._bm25.document(chunk.text)),
+                Arm.LITERAL.value: _sparse(literal_document(chunk.text)),
+            },
             payload=dict(payload_of(chunk.attributes)),
         )
 
@@ -222,6 +226,6 @@ def _is(field: str, value: str | int) -> models.FieldCondition:
     return models.FieldCondition(key=field, match=models.MatchValue(value=value))
 
 
-def _sparse(indices: list[int], values: list[float]) -> models.SparseVector:
+def _sparse(terms: SparseText) -> models.SparseVector:
     # Not by asdict: it copies number by number, at three times the cost of the terms themselves.
-    return models.SparseVector(indices=indices, values=values)
+    return models.SparseVector(indices=terms.indices, values=terms.values)

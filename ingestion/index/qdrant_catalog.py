@@ -161,7 +161,9 @@ def _create_collection(client: QdrantClient, *, name: str, identity: IndexIdenti
     return client.create_collection(
         name,
         vectors_config={Arm.DENSE.value: models.VectorParams(size=identity.dimension, distance=models.Distance.COSINE)},
-        sparse_vectors_config={Arm.SPARSE.value: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        sparse_vectors_config={
+            arm.value: models.SparseVectorParams(modifier=models.Modifier.IDF) for arm in (Arm.SPARSE, Arm.LITERAL)
+        },
         optimizers_config=models.OptimizersConfigDiff(
             deleted_threshold=_VACUUM_SHARE,
             vacuum_min_vector_number=_VACUUM_FROM,

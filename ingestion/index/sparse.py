@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from qdrant_edge import Bm25, Bm25Config
+from qdrant_edge import Bm25, Bm25Config, DisabledStemmer, StopwordsSet
+
+from ingestion.index.languages import ENGLISH, NO_LANGUAGE
+from ingestion.index.literal import passage_terms, question_terms
 
 # Words left of a chunk after stop words go; BM25 weighs a chunk's length against it.
 _AVERAGE_WORDS = 80.0
@@ -19,10 +22,13 @@ class SparseText:
 
 
 class Bm25Encoder:
-    """English stop words and stems; words of other languages pass as they are, in lower case."""
+    """Stop words and stems of `language`; words of other languages pass as they are, in lower case.
 
-    def __init__(self) -> None:
-        self._model = Bm25(Bm25Config(language="english", avg_len=_AVERAGE_WORDS))
+    Raises ValueError for a language that is not one of LANGUAGES.
+    """
+
+    def __init__(self, *, language: str = ENGLISH) -> None:
+        self._model = Bm25(_config(language))
 
     def document(self, text: str) -> SparseText:
         """Saturated term frequencies (k1 = 1.2, b = 0.75)."""
@@ -38,3 +44,21 @@ class Bm25Encoder:
             for index, value in zip(before.indices, before.values, strict=True):
                 weights[index] = weights.get(index, 0.0) + _EARLIER_WEIGHT * value
         return SparseText(indices=list(weights), values=list(weights.values()))
+
+
+def literal_document(text: str) -> SparseText:
+    """Identifiers and pairs of words, each of weight 1, in any language."""
+    terms = passage_terms(text)
+    return SparseText(indices=terms, values=[1.0] * len(terms))
+
+
+def literal_query(text: str) -> SparseText:
+    """Identifiers and quoted phrases; empty for a question that has none."""
+    terms = question_terms(text)
+    return SparseText(indices=terms, values=[1.0] * len(terms))
+
+
+def _config(language: str) -> Bm25Config:
+    if language == NO_LANGUAGE:
+        return Bm25Config(stopwords=StopwordsSet(custom=set()), stemmer=DisabledStemmer(), avg_len=_AVERAGE_WORDS)
+    return Bm25Config(language=language, avg_len=_AVERAGE_WORDS)

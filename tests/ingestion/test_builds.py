@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingestion import builds, projection
+from ingestion import builds, engine, projection
 from ingestion.access import AccessScope
 from ingestion.builds import (
     build_cancel,
@@ -25,7 +25,7 @@ from ingestion.builds import (
     builds_let_go,
     builds_waiting,
 )
-from ingestion.errors import EmbedderUnavailableError, IndexUnavailableError
+from ingestion.errors import EmbedderUnavailableError, IndexMismatchError, IndexUnavailableError
 from ingestion.index.base import IndexCatalog, IndexIdentity, IndexQuery
 from ingestion.models import BuildState, Chunk, ChunkEmbedding, Document, DocumentState, IndexBuild
 from ingestion.projection import differences
@@ -385,3 +385,33 @@ def test_a_built_generation_differs_from_sql_in_nothing(catalog: IndexCatalog) -
     with patch.object(projection, "_WINDOW", 8), closing(catalog.open(built(catalog).generation)) as index:
         assert differences(index).count == 0
         assert index.count() == 50
+
+
+def test_another_language_is_noticed_and_answered_by_a_rebuild(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document(collection(), "Die Kündigungsfrist beträgt drei Monate.")
+    monkeypatch.setattr(engine, "embedder", lambda: EMBEDDER)
+    settings.INGESTION = settings.INGESTION.model_copy(update={"index_dir": tmp_path / "index"})
+    engine.close()
+    try:
+        english = built(engine.catalog()).generation
+        assert engine.index().identity.language == "english"
+        settings.INGESTION = settings.INGESTION.model_copy(update={"search_language": "german"})
+        monkeypatch.setattr(engine, "_live", None)
+        assert engine.is_outdated()
+        with pytest.raises(IndexMismatchError):
+            engine.index()
+        german = built(engine.catalog())
+        assert (german.state, german.generation != english) == (BuildState.LIVE, True)
+        assert not engine.is_outdated()
+        query = IndexQuery("Kündigungsfristen", (0.0,) * EMBEDDER.dimension)
+        found = engine.index().search(query, scope=AccessScope(frozenset({str(collection_id())})), limit=1)
+        assert {hit.chunk_id for hit in found} == expected()
+    finally:
+        engine.close()
+
+
+def collection_id() -> object:
+    """Of the one document."""
+    return Document.objects.get().collection_id

@@ -8,9 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion.config import IngestionConfig
+from ingestion.embedding.cross_encoder import CrossEncoderScorer
 from ingestion.embedding.openai_compatible import OpenAICompatibleEmbedder
 from ingestion.embedding.sentence_transformer import SentenceTransformerEmbedder
-from ingestion.factory import catalog_for, embedder_for, identity_for
+from ingestion.factory import catalog_for, embedder_for, identity_for, pair_scorer_for
 from ingestion.index.base import IndexIdentity
 from ingestion.index.edge_catalog import EdgeCatalog
 from ingestion.index.qdrant_catalog import QdrantCatalog
@@ -59,3 +60,15 @@ assert not heavy, heavy
 def test_identity_names_model_and_dimension(models_dir: Path, config: IngestionConfig) -> None:
     local = config.model_copy(update={"embedding_path": models_dir / "all-MiniLM-L6-v2"})
     assert identity_for(embedder_for(local)) == IndexIdentity(embedding_model="all-MiniLM-L6-v2", dimension=384)
+
+
+def test_identity_names_the_language_of_the_search(models_dir: Path, config: IngestionConfig) -> None:
+    local = config.model_copy(update={"embedding_path": models_dir / "all-MiniLM-L6-v2"})
+    assert identity_for(embedder_for(local), language="german").language == "german"
+
+
+def test_a_reranker_is_none_unless_configured_and_choosing_one_loads_nothing(config: IngestionConfig) -> None:
+    assert pair_scorer_for(config) is None
+    chosen = pair_scorer_for(config.model_copy(update={"reranker_model": "m", "reranker_path": Path("absent")}))
+    assert isinstance(chosen, CrossEncoderScorer)
+    assert chosen.name == "m"

@@ -102,3 +102,16 @@ def test_an_impossible_value_is_refused_by_name(name: str, value: str) -> None:
 
 def test_hosts_are_a_comma_separated_list() -> None:
     assert load({"RAGAPP_ALLOWED_HOSTS": "a.example, b.example"}).allowed_hosts == ("a.example", "b.example")
+
+
+def test_the_search_knows_english_unless_another_language_is_set() -> None:
+    assert load({}).ingestion.search_language == "english"
+    assert load({"RAGAPP_SEARCH_LANGUAGE": "german"}).ingestion.search_language == "german"
+    with pytest.raises(ConfigurationError, match=r"RAGAPP_SEARCH_LANGUAGE.*klingon.*german"):
+        load({"RAGAPP_SEARCH_LANGUAGE": "klingon"})
+
+
+def test_a_reranker_is_none_or_looked_for_where_it_is_fetched_to(tmp_path: Path) -> None:
+    assert load({}).ingestion.reranker_path is None
+    config = load({"RAGAPP_DATA_DIR": str(tmp_path), "RAGAPP_RERANKER_MODEL": "hf:owner/repo"})
+    assert config.ingestion.reranker_path == tmp_path / "models/hf/owner/repo"

@@ -19,6 +19,7 @@ class Command(BaseCommand):
         config = wiring.config()
         wanted = [config.embedding_model] if not config.embedding_url else []
         wanted += [config.chat_model] if not config.chat_url else []
+        wanted += [config.reranker_model] if config.reranker_model else []
         for name in wanted:
             try:
                 weights.ensure(name, config.weights_dir)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ingestion import engine
 from ingestion.errors import IngestionError
-from ingestion.factory import catalog_for, identity_for
+from ingestion.factory import catalog_for
 from ingestion.index.base import ChunkIndex, IndexCatalog, IndexIdentity
 from ingestion.projection import differences, live_chunks, project
 from ragapp.errors import entry_for
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         target = settings.INGESTION.model_copy(update={"qdrant_url": to_url, "qdrant_api_key": SecretStr(key)})
         try:
             with closing(catalog_for(target)) as catalog:
-                left = _written(catalog, identity_for(engine.embedder()))
+                left = _written(catalog, engine.identity())
         except IngestionError as exc:
             raise CommandError(f"{entry_for(exc.code).sentence} What was written stays; run this again.") from exc
         if left:

@@ -49,7 +49,7 @@ def test_nothing_is_live_at_first(catalog: IndexCatalog, identity: IndexIdentity
 def test_generations_are_numbered_and_know_what_they_were_built_for(
     catalog: IndexCatalog, identity: IndexIdentity
 ) -> None:
-    alias = f"chunks_{identity.embedding_model}_{identity.dimension}_v2"
+    alias = f"chunks_{identity.embedding_model}_{identity.dimension}_v3"
     names = [catalog.create(identity) for _ in range(3)]
     assert names == [f"{alias}_g1", f"{alias}_g2", f"{alias}_g3"]
     assert ours(catalog, identity) == names
@@ -139,7 +139,7 @@ def test_who_reads_a_dropped_generation_is_told_so(catalog: IndexCatalog, identi
             list(index.points())
 
 
-@pytest.mark.parametrize("name", ["chunks_never_4_v2_g1", "", "..", "chunks_/../..", "legacy", "*"])
+@pytest.mark.parametrize("name", ["chunks_never_4_v3_g1", "", "..", "chunks_/../..", "legacy", "*"])
 def test_no_such_generation_is_unavailable(catalog: IndexCatalog, name: str) -> None:
     with pytest.raises(IndexUnavailableError):
         catalog.open(name)

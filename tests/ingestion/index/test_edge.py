@@ -21,7 +21,7 @@ from tests.ingestion.index.conftest import EMBEDDER, asking, chunk_of
 from tests.ingestion.index.test_contract import key, random_chunks
 
 IDENTITY = IndexIdentity(embedding_model="hashing", dimension=EMBEDDER.dimension)
-ALIAS = "chunks_hashing_256_v2"
+ALIAS = "chunks_hashing_256_v3"
 SCOPE = AccessScope(frozenset({"c"}))
 ROOT = Path(__file__).parents[3]
 
@@ -105,7 +105,7 @@ def test_broken_files_are_unavailable(tmp_path: Path) -> None:
         catalog.open(name)
 
 
-@pytest.mark.parametrize("pointer", [b"", b"somewhere else", b"\xff\xfe", b"chunks_other_256_v2_g1", b"../../etc"])
+@pytest.mark.parametrize("pointer", [b"", b"somewhere else", b"\xff\xfe", b"chunks_other_256_v3_g1", b"../../etc"])
 def test_an_unreadable_pointer_is_unavailable(tmp_path: Path, pointer: bytes) -> None:
     live_generation(tmp_path)
     (tmp_path / f"{ALIAS}.live").write_bytes(pointer)
@@ -118,8 +118,8 @@ def test_an_unreadable_pointer_is_unavailable(tmp_path: Path, pointer: bytes) ->
     [
         "{",
         "[]",
-        json.dumps({"embedding_model": "another", "dimension": 256, "schema_version": 2}),
-        json.dumps({"embedding_model": "hashing", "dimension": 3, "schema_version": 2}),
+        json.dumps({"embedding_model": "another", "dimension": 256, "schema_version": 3}),
+        json.dumps({"embedding_model": "hashing", "dimension": 3, "schema_version": 3}),
         json.dumps({"embedding_model": "hashing", "dimension": 256}),
     ],
 )

@@ -37,5 +37,5 @@ def test_the_scope_is_a_limit_whatever_the_conditions() -> None:
 
 def test_numbers_go_on_from_the_highest_of_the_same_identity() -> None:
     identity = IndexIdentity("m", 4)
-    names = {"chunks_m_4_v2_g2", "chunks_m_4_v2_g10", "chunks_m_4_v2_gx", "chunks_m_4_v1_g99", "chunks_m_40_v2_g50"}
+    names = {"chunks_m_4_v3_g2", "chunks_m_4_v3_g10", "chunks_m_4_v3_gx", "chunks_m_4_v1_g99", "chunks_m_40_v3_g50"}
     assert (next_number(identity, names=names), next_number(identity, names=set())) == (11, 1)

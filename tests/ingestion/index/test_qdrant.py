@@ -44,9 +44,9 @@ def catalog(qdrant_server: QdrantServer) -> Iterator[QdrantCatalog]:
 @pytest.mark.parametrize(
     ("model", "dimension", "expected"),
     [
-        ("all-MiniLM-L6-v2", 384, "chunks_all-minilm-l6-v2_384_v2"),
-        ("BAAI/bge m3", 1024, "chunks_baai-bge-m3_1024_v2"),
-        ("../etc_g1", 4, "chunks_etc-g1_4_v2"),
+        ("all-MiniLM-L6-v2", 384, "chunks_all-minilm-l6-v2_384_v3"),
+        ("BAAI/bge m3", 1024, "chunks_baai-bge-m3_1024_v3"),
+        ("../etc_g1", 4, "chunks_etc-g1_4_v3"),
     ],
 )
 def test_an_alias_is_named_for_its_identity(model: str, dimension: int, expected: str) -> None:
