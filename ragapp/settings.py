@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
     "erasures": {"task": "ingestion.tasks.settle_erasures", "schedule": 600.0, "options": {"expires": 600}},
     "sources": {"task": "ingestion.sources.tasks.sync_sources", "schedule": 60.0, "options": {"expires": 60}},
     "answers": {"task": "ragapp.chat.tasks.tend_answers", "schedule": 30.0, "options": {"expires": 30}},
+    "evaluation": {"task": "ragapp.evaluation.tasks.tend_evaluation", "schedule": 30.0, "options": {"expires": 30}},
 }
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 
 from asgiref.sync import async_to_sync
@@ -13,16 +13,17 @@ from django.db import DatabaseError, connection
 from ingestion import engine
 from ingestion.access import AccessScope
 from ingestion.errors import IngestionError
-from ingestion.index.base import NO_CONDITIONS, Conditions
+from ingestion.index.base import DENSE_WEIGHT, NO_CONDITIONS, Conditions
 from ragapp import weights
 from ragapp.answering import prompts
 from ragapp.answering.answerer import Answerer
-from ragapp.answering.base import Retrieval
+from ragapp.answering.base import Retrieval, Retriever
 from ragapp.answering.retrieval import HybridRetriever
 from ragapp.audit.ledger import SqlLedger
 from ragapp.config import Config
+from ragapp.gateway.base import ChatModel
 from ragapp.gateway.errors import ChatModelUnavailableError
-from ragapp.gateway.ledger import ChainKey
+from ragapp.gateway.ledger import ChainKey, MemoryLedger
 from ragapp.gateway.openai_compatible import Endpoint, OpenAICompatibleChat
 from ragapp.gateway.router import Router
 from ragapp.gateway.supervisor import ModelServerState, ModelServerStatus, ModelServerSupervisor
@@ -49,6 +50,19 @@ def answerer() -> Answerer:
         model=chat_model(),
         passages=config().passages,
         generating=_generating(),
+        embedder=engine.embedder,
+    )
+
+
+def answerer_for(retriever: Retriever, *, model: ChatModel) -> Answerer:
+    """Answers as `answerer` does, over another search and by another model, for a measurement: nothing is recorded."""
+    return Answerer(
+        retriever=retriever,
+        router=Router(ledger=MemoryLedger(_chain_key()), question_hash=_chain_key().question_hash),
+        model=model,
+        passages=config().passages,
+        generating=nullcontext,
+        embedder=engine.embedder,
     )
 
 
@@ -62,34 +76,78 @@ def search(question: str, *, scope: AccessScope, limit: int, conditions: Conditi
     return _retriever().retrieve(question, scope=scope, limit=limit, conditions=conditions)
 
 
+def retriever(*, dense_weight: float = DENSE_WEIGHT, second_stage: bool = True) -> HybridRetriever:
+    """Searches the live index with these settings; what answers are made with, unless told otherwise."""
+    return HybridRetriever(
+        embedder=engine.embedder,
+        index=engine.index,
+        store=SqlPassageStore(),
+        relevance_threshold=config().relevance_threshold,
+        dense_weight=dense_weight,
+        second_stage=second_stage,
+        pair_scorer=engine.pair_scorer,
+    )
+
+
 @lru_cache(maxsize=1)
 def chat_model() -> OpenAICompatibleChat:
     """The in-perimeter model: a server by URL, or the child process."""
-    configured = config()
-    if configured.chat_url:
-        endpoint = Endpoint(configured.chat_url.rstrip("/"), configured.chat_api_key.get_secret_value())
+    if config().chat_url:
+        return _served_elsewhere(config().chat_model)
+    return _served_by(model_server)
 
-        async def fixed() -> Endpoint:
-            return endpoint
 
-        return OpenAICompatibleChat(name=configured.chat_model, endpoint=fixed, supports_cache_salt=True)
-    return OpenAICompatibleChat(name=model_server().model, endpoint=_child_endpoint, supports_cache_salt=False)
+@contextmanager
+def chat_model_named(name: str) -> Iterator[OpenAICompatibleChat]:
+    """Another model inside the perimeter, for a command: one that the chat server knows, or a child of this block.
+
+    Raises WeightsError, or ChatModelUnavailableError where the child does not get ready.
+    """
+    if config().chat_url:
+        yield _served_elsewhere(name)
+        return
+    server = _supervisor(name, log_file="evaluated-model.log")
+    server.start()
+    try:
+        if not server.wait_ready(_LOADING_WAIT_S):
+            raise ChatModelUnavailableError(server.status().detail)
+        yield _served_by(lambda: server)
+    finally:
+        server.stop()
 
 
 @lru_cache(maxsize=1)
 def model_server() -> ModelServerSupervisor:
     """The child process that serves the model. Raises WeightsError where its weights were not fetched."""
-    configured = config()
-    name = configured.chat_model
-    path = weights.find(name, configured.weights_dir)
+    return _supervisor(config().chat_model, log_file="model.log")
+
+
+def _supervisor(name: str, *, log_file: str) -> ModelServerSupervisor:
+    path = weights.find(name, config().weights_dir)
     if path is None:
         raise weights.WeightsUnavailableError(f"The weights of {name} are not here yet. Run: make setup")
     return ModelServerSupervisor(
         path,
         alias=name.rsplit("/", 1)[-1].removesuffix(".gguf"),
-        log_file=configured.data_dir / "logs" / "model.log",
+        log_file=config().data_dir / "logs" / log_file,
         system_prompt=prompts.SYSTEM,
     )
+
+
+def _served_elsewhere(name: str) -> OpenAICompatibleChat:
+    endpoint = Endpoint(config().chat_url.rstrip("/"), config().chat_api_key.get_secret_value())
+
+    async def fixed() -> Endpoint:
+        return endpoint
+
+    return OpenAICompatibleChat(name=name, endpoint=fixed, supports_cache_salt=True)
+
+
+def _served_by(server: Callable[[], ModelServerSupervisor]) -> OpenAICompatibleChat:
+    async def child() -> Endpoint:
+        return await _child_endpoint(server())
+
+    return OpenAICompatibleChat(name=server().model, endpoint=child, supports_cache_salt=False)
 
 
 def model_status() -> ModelServerStatus:
@@ -117,12 +175,7 @@ def _chain_key() -> ChainKey:
 
 @lru_cache(maxsize=1)
 def _retriever() -> HybridRetriever:
-    return HybridRetriever(
-        embedder=engine.embedder,
-        index=engine.index,
-        store=SqlPassageStore(),
-        relevance_threshold=config().relevance_threshold,
-    )
+    return retriever()
 
 
 def _generating() -> Callable[[], AbstractContextManager[None]]:
@@ -130,9 +183,8 @@ def _generating() -> Callable[[], AbstractContextManager[None]]:
     return nullcontext if config().chat_url else engine.answering
 
 
-async def _child_endpoint() -> Endpoint:
+async def _child_endpoint(server: ModelServerSupervisor) -> Endpoint:
     """Waits for a child that is being loaded; one that is not running at all is an error at once."""
-    server = model_server()
     deadline = asyncio.get_running_loop().time() + _LOADING_WAIT_S
     while server.status().state is not ModelServerState.READY:
         if server.status().state is ModelServerState.STOPPED or asyncio.get_running_loop().time() > deadline:

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
 
 from ingestion.access import AccessScope
-from ingestion.errors import IngestionError
+from ingestion.errors import EmbedderUnavailableError, IngestionError
 from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.answering import citing, prompts
 from ragapp.answering.base import (
@@ -15,14 +15,18 @@ from ragapp.answering.base import (
     AnswerFailed,
     AnswerFinished,
     Passage,
-    Retrieval,
+    Passages,
+    PastTurn,
     Retriever,
     RouteChosen,
     Source,
     SourcesFound,
     TextDelta,
 )
-from ragapp.gateway.base import ChatModel, ChatRequest, Decision, Usage
+from ragapp.answering.condensing import condensed, stands_alone
+from ragapp.answering.selection import select
+from ragapp.answering.support import TextEmbedder
+from ragapp.gateway.base import ChatModel, ChatRequest, Usage
 from ragapp.gateway.errors import GatewayError
 from ragapp.gateway.router import Router
 
@@ -31,6 +35,10 @@ logger = logging.getLogger(__name__)
 NOT_IN_DOCUMENTS = "I could not find this in your documents."
 MAX_ANSWER_TOKENS = 320
 NEAREST_DOCUMENTS = 3
+# So many times the passages that the model gets are looked at: copies go, and documents take turns.
+_CONSIDERED = 3
+# Refused where nothing relevant was found (the model was not asked) or where the model says so.
+_NOTHING = citing.CitedAnswer(NOT_IN_DOCUMENTS, ())
 
 
 class Answerer:
@@ -44,23 +52,30 @@ class Answerer:
         model: ChatModel,
         passages: int,
         generating: Callable[[], AbstractContextManager[None]],
+        embedder: Callable[[], TextEmbedder],
     ) -> None:
         self._retriever = retriever
         self._router = router
         self._model = model
         self._passages = passages
         self._generating = generating
+        self._embedder = embedder
 
     async def answer(
-        self, question: str, *, scope: AccessScope, earlier: str = "", conditions: Conditions = NO_CONDITIONS
+        self,
+        question: str,
+        *,
+        scope: AccessScope,
+        history: Sequence[PastTurn] = (),
+        conditions: Conditions = NO_CONDITIONS,
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Events in the order SourcesFound, RouteChosen, TextDelta…, then AnswerFinished or AnswerFailed.
 
-        `earlier` is the question before it in the conversation, or ''; `conditions` limit what is searched.
+        `history` are the turns before it, oldest first; `conditions` limit what is searched.
         """
         text: list[str] = []
         try:
-            telling = self._events(question, scope=scope, earlier=earlier, conditions=conditions, text=text)
+            telling = self._events(question, scope=scope, history=history, conditions=conditions, text=text)
             async with aclosing(telling) as events:
                 async for event in events:
                     yield event
@@ -72,24 +87,32 @@ class Answerer:
             yield AnswerFailed(code="internal_error", text="".join(text))
 
     async def _events(
-        self, question: str, *, scope: AccessScope, earlier: str, conditions: Conditions, text: list[str]
+        self, question: str, *, scope: AccessScope, history: Sequence[PastTurn], conditions: Conditions, text: list[str]
     ) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
+        asked = await self._standing_alone(question, history, scope=scope)
+        timings = {"condense": time.perf_counter() - started} if asked else {}
+        earlier = history[-1].question if history else ""
         found = await asyncio.to_thread(
             self._retriever.retrieve,
-            question,
+            asked or question,
             scope=scope,
-            limit=self._passages,
-            earlier=earlier,
+            limit=_CONSIDERED * self._passages,
+            earlier="" if asked else earlier,
             conditions=conditions,
         )
-        yield SourcesFound(asked=question, passages=found.passages, dropped=found.dropped)
+        chosen = select(asked or question, found.passages, limit=self._passages, following=found.following)
+        yield SourcesFound(asked=asked or question, passages=chosen.given, dropped=chosen.dropped)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
-        timings = {**found.timings, "retrieve": time.perf_counter() - started}
+        timings |= {**found.timings, "retrieve": time.perf_counter() - started}
         usage, truncated = Usage(), False
         if found.relevant:
-            request = self._request(question, found, scope=scope, earlier=earlier)
+            request = ChatRequest(
+                messages=prompts.build(question, chosen.given, earlier=earlier, asked=asked or ""),
+                max_tokens=MAX_ANSWER_TOKENS,
+                cache_salt=scope.fingerprint,
+            )
             with self._generating():
                 async with aclosing(self._model.stream(request)) as deltas:
                     async for delta in deltas:
@@ -99,41 +122,40 @@ class Answerer:
                             timings.setdefault("first_token", time.perf_counter() - started)
                             text.append(delta.text)
                             yield TextDelta(delta.text)
-        timings["total"] = time.perf_counter() - started
-        yield _finished(
-            "".join(text), found.passages, truncated=truncated, decision=decision, usage=usage, timings=timings
+        written = time.perf_counter()
+        raw = "".join(text)
+        refused = not raw.strip() or citing.is_refusal(raw)
+        cited = (
+            _NOTHING if refused else await asyncio.to_thread(self._cited, raw, chosen.given, question=asked or question)
+        )
+        ended = time.perf_counter()
+        yield AnswerFinished(
+            text=cited.text,
+            sources=cited.sources,
+            nearest=_nearest(chosen.given) if refused else (),
+            refused=refused,
+            truncated=truncated,
+            decision=decision,
+            usage=usage,
+            timings={**timings, "cite": ended - written, "total": ended - started},
+            statements=cited.statements,
+            supported=cited.supported,
         )
 
-    def _request(self, question: str, found: Retrieval, *, scope: AccessScope, earlier: str) -> ChatRequest:
-        return ChatRequest(
-            messages=prompts.build(question, found.passages, earlier=earlier),
-            max_tokens=MAX_ANSWER_TOKENS,
-            cache_salt=scope.fingerprint,
-        )
+    def _cited(self, raw: str, passages: Passages, *, question: str) -> citing.CitedAnswer:
+        """By words alone where the embedder has gone since the search: the answer is there, and is not thrown away."""
+        try:
+            return citing.cite(raw, passages, question=question, embedder=self._embedder())
+        except EmbedderUnavailableError as exc:
+            logger.warning("cited by words alone: %s", exc)
+            return citing.cite(raw, passages, question=question, embedder=None)
 
-
-def _finished(
-    raw: str,
-    passages: tuple[Passage, ...],
-    *,
-    truncated: bool,
-    decision: Decision,
-    usage: Usage,
-    timings: dict[str, float],
-) -> AnswerFinished:
-    """Refused where nothing relevant was found (the model was not asked) or where the model says so."""
-    refused = not raw.strip() or citing.is_refusal(raw)
-    cited = citing.CitedAnswer(NOT_IN_DOCUMENTS, ()) if refused else citing.cite(raw, passages)
-    return AnswerFinished(
-        text=cited.text,
-        sources=cited.sources,
-        nearest=_nearest(passages) if refused else (),
-        refused=refused,
-        truncated=truncated,
-        decision=decision,
-        usage=usage,
-        timings=timings,
-    )
+    async def _standing_alone(self, question: str, history: Sequence[PastTurn], *, scope: AccessScope) -> str | None:
+        """The follow-up rewritten by the model; None where it needs no rewriting, or cannot have one."""
+        if not history or stands_alone(question):
+            return None
+        with self._generating():
+            return await condensed(question, history, model=self._model, cache_salt=scope.fingerprint)
 
 
 def _nearest(passages: tuple[Passage, ...]) -> tuple[Source, ...]:
@@ -143,5 +165,6 @@ def _nearest(passages: tuple[Passage, ...]) -> tuple[Source, ...]:
         best.setdefault(passage.document_id, passage)
     chosen = list(best.values())[:NEAREST_DOCUMENTS]
     return tuple(
-        Source(n=n, passage=passage, quote=citing.quote_for("", passage)) for n, passage in enumerate(chosen, start=1)
+        Source(n=n, passage=passage, quote=citing.quote_for("", passage.text))
+        for n, passage in enumerate(chosen, start=1)
     )

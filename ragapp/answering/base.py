@@ -12,6 +12,14 @@ from ragapp.gateway.base import Decision, Usage
 
 
 @dataclass(frozen=True)
+class PastTurn:
+    """A question of the conversation, and its answer as far as the asker may read it now."""
+
+    question: str
+    answer: str = ""
+
+
+@dataclass(frozen=True)
 class Passage:
     """A chunk that the asker may read, re-checked in SQL.
 
@@ -68,12 +76,13 @@ class Dropped:
 class Retrieval:
     """What a search found, best first. `relevant` is the gate: do the documents speak to the question?
 
-    `dropped` are the best of those that were left out. `timings` are seconds by stage: embed, search, check, rank.
+    `following` are the passages that come next in their document, by the id of one of the best that it follows.
+    `timings` are seconds by stage: embed, search, check, rank.
     """
 
     passages: tuple[Passage, ...]
     relevant: bool
-    dropped: tuple[Dropped, ...] = ()
+    following: Mapping[str, Passage] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -133,7 +142,8 @@ class AnswerFinished:
     """The whole answer with its citations. `refused`: the documents do not hold the answer; then there are no
     sources, and `nearest` holds the passages that came closest, one a document. `truncated`: the length limit cut it.
 
-    `timings` are seconds: retrieve with its stages, first_token, total.
+    `timings` are seconds: retrieve with its stages, first_token, cite, total. `statements` counts the sentences that
+    could be supported, `supported` those that are.
     """
 
     text: str
@@ -144,6 +154,8 @@ class AnswerFinished:
     decision: Decision
     usage: Usage
     timings: dict[str, float]
+    statements: int = 0
+    supported: int = 0
 
 
 @dataclass(frozen=True)

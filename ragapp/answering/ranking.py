@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ingestion.embedding.base import TokenScorer
+from ingestion.embedding.base import PairScorer, TokenScorer
 from ingestion.index.base import Hit
 from ingestion.pipeline import embedded_text
 from ragapp.answering.base import Passage
@@ -48,9 +48,20 @@ def read_again(question: str, passages: Sequence[Passage], *, scorer: TokenScore
 
     score = (first stage + late interaction) / 2, where late interaction is 0 for those that were not read.
     """
-    best = passages[:_READ_AGAIN]
-    texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in best]
-    agreement = [*scorer.token_scores(question, texts), *(0.0 for _ in passages[_READ_AGAIN:])]
+    return _averaged(passages, scorer.token_scores(question, _texts(passages)))
+
+
+def read_in_pairs(question: str, passages: Sequence[Passage], *, scorer: PairScorer) -> list[Passage]:
+    """As `read_again`, by a model that reads question and passage together (a cross-encoder)."""
+    return _averaged(passages, scorer.pair_scores(question, _texts(passages)))
+
+
+def _texts(passages: Sequence[Passage]) -> list[str]:
+    return [embedded_text(each.title, each.heading, each.text) for each in passages[:_READ_AGAIN]]
+
+
+def _averaged(passages: Sequence[Passage], scores: Sequence[float]) -> list[Passage]:
+    agreement = [*scores, *(0.0 for _ in passages[len(scores) :])]
     scored = [
         replace(passage, score=(passage.score + max(agreed, 0.0)) / 2)
         for passage, agreed in zip(passages, agreement, strict=True)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from ingestion.access import AccessScope
-from ingestion.embedding.base import Embedder, TokenScorer, Vector
+from ingestion.embedding.base import Embedder, PairScorer, TokenScorer, Vector
 from ingestion.index.base import DENSE_WEIGHT, NO_CONDITIONS, ChunkIndex, Conditions, Hit, IndexQuery
+from ingestion.index.literal import names_identifier
 from ragapp.answering import ranking
 from ragapp.answering.base import Passage, Retrieval
 
@@ -16,6 +17,8 @@ from ragapp.answering.base import Passage, Retrieval
 # mtrag_open (docs/quality.md).
 _EARLIER_WORDS = 4
 _MOST_EARLIER = 2.0
+# An answer that runs on is looked for behind so many of the best passages.
+_LOOKED_BEHIND = 2
 
 
 class PassageStore(Protocol):
@@ -23,6 +26,10 @@ class PassageStore(Protocol):
 
     def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
         """Those of the chunks that exist and are in the scope, by id."""
+        ...
+
+    def following(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
+        """What comes next in the same document, by the id that it follows; no entry where nothing does."""
         ...
 
 
@@ -42,7 +49,8 @@ class Stopwatch:
 
 class HybridRetriever:
     """Dense and BM25 search, fused, and a second stage. `relevance_threshold` is a cosine: below it the documents do
-    not speak to the question. `dense_weight` is the cosine's share of the first stage's score.
+    not speak to the question. `dense_weight` is the cosine's share of the first stage's score. `pair_scorer` is a
+    cross-encoder, or None.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class HybridRetriever:
         relevance_threshold: float,
         dense_weight: float = DENSE_WEIGHT,
         second_stage: bool = True,
+        pair_scorer: Callable[[], PairScorer | None] = lambda: None,
     ) -> None:
         self._embedder = embedder
         self._index = index
@@ -61,6 +70,7 @@ class HybridRetriever:
         self._relevance_threshold = relevance_threshold
         self._dense_weight = dense_weight
         self._second_stage = second_stage
+        self._pair_scorer = pair_scorer
 
     def retrieve(
         self,
@@ -89,17 +99,38 @@ class HybridRetriever:
         watch.lap("search")
         passages = self._checked(ranking.supported(hits) if self._second_stage else hits, scope=scope)
         watch.lap("check")
-        embedder = self._embedder()
-        # Not every embedder can: a server gives vectors of whole texts alone. A follow-up's own words say too little.
-        if self._second_stage and not earlier and isinstance(embedder, TokenScorer):
-            passages = ranking.read_again(question, passages, scorer=embedder)
+        if self._second_stage:
+            passages = self._read_again(question, passages, earlier=earlier)
         passages = passages[:limit]
         watch.lap("rank")
+        best = [passage.chunk_id for passage in passages[:_LOOKED_BEHIND]]
+        following = self._store.following(best, scope=scope) if best else {}
+        watch.lap("neighbours")
         return Retrieval(
             passages=tuple(passages),
-            relevant=any(passage.dense >= self._relevance_threshold for passage in passages),
+            relevant=any(self._speaks_to(question, passage) for passage in passages),
+            following=following,
             timings=watch.laps,
         )
+
+    def _read_again(self, question: str, passages: list[Passage], *, earlier: str) -> list[Passage]:
+        """By the cross-encoder where there is one, else by the embedder where it can: a server's cannot.
+
+        A follow-up that could not be made to stand alone says too little by its own words.
+        """
+        if earlier:
+            return passages
+        pairs = self._pair_scorer()
+        if pairs is not None:
+            return ranking.read_in_pairs(question, passages, scorer=pairs)
+        embedder = self._embedder()
+        if isinstance(embedder, TokenScorer):
+            return ranking.read_again(question, passages, scorer=embedder)
+        return passages
+
+    def _speaks_to(self, question: str, passage: Passage) -> bool:
+        """A bare identifier means nothing to an embedder: the passage that names it is relevant all the same."""
+        return passage.dense >= self._relevance_threshold or names_identifier(question, passage.text)
 
     def _vector(self, question: str, *, earlier: str) -> Vector:
         """The question's, bent towards what it follows up: 'and for part-timers?' alone says too little."""

@@ -1,10 +1,12 @@
-"""A question set's texts in an index of their own, through the product's own pipeline; gone afterwards."""
+"""What is searched: a question set's texts in an index of their own, gone afterwards, or the live index in a scope."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from ingestion.access import AccessScope
@@ -17,6 +19,7 @@ from ingestion.index.base import Attributes, ChunkIndex, IndexedChunk
 from ingestion.parsing.base import Ocr, ParsedDocument, Section
 from ingestion.pipeline import ReadDocument, embedded_text, read
 from ragapp.answering.base import Passage
+from ragapp.answering.retrieval import PassageStore
 from ragapp.evaluation.errors import InvalidQuestionSetError
 from ragapp.evaluation.question_set import QuestionSet
 
@@ -29,23 +32,99 @@ _READ_AS_FILES = (".md", ".html")
 Progress = Callable[[str, int, int], None]
 
 
+class Corpus(PassageStore, Protocol):
+    """An index with the store behind it, searched within `scope`. `unread` are files that were not read, by code."""
+
+    @property
+    def index(self) -> ChunkIndex:
+        """The index as it is now."""
+        ...
+
+    @property
+    def scope(self) -> AccessScope:
+        """Within this every search stays."""
+        ...
+
+    @property
+    def documents(self) -> int:
+        """How many there are to find."""
+        ...
+
+    @property
+    def chunk_count(self) -> int:
+        """How many passages they have."""
+        ...
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Files that could not be read, with the code."""
+        ...
+
+
+@dataclass(frozen=True)
+class LiveCorpus:
+    """The installation's own index. It may be switched to another generation while a run goes on."""
+
+    opened: Callable[[], ChunkIndex]
+    store: PassageStore
+    scope: AccessScope
+    documents: int
+    chunk_count: int
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def index(self) -> ChunkIndex:
+        """The live generation."""
+        return self.opened()
+
+    def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
+        """Those that exist and are in the scope."""
+        return self.store.load(chunk_ids, scope=scope)
+
+    def following(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
+        """What comes next in the same document."""
+        return self.store.following(chunk_ids, scope=scope)
+
+
+def target_of(passage: Passage, *, wanted: Iterable[str]) -> str:
+    """The id by which a question's qrels know the passage: its page, where they name pages, else its document."""
+    keys = set(wanted)
+    page = f"{passage.document_id}#page={passage.page}"
+    if page in keys or (passage.document_id not in keys and any("#page=" in key for key in keys)):
+        return page
+    return passage.document_id
+
+
 @dataclass
 class ThrowAwayCorpus:
     """The store behind searches of `index`. `unread` are files that could not be read, with the code."""
 
     index: ChunkIndex
-    by_page: bool
     passages: dict[str, Passage] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     documents: int = 0
+    scope: AccessScope = SCOPE
+    _next: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def chunk_count(self) -> int:
+        """How many passages there are."""
+        return len(self.passages)
 
     def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
         """Those that are there; the one collection is everybody's here."""
         return {key: self.passages[key] for key in chunk_ids if key in self.passages}
 
-    def target_of(self, passage: Passage) -> str:
-        """The id by which the set's qrels know the passage: its page, where they name pages, else its document."""
-        return f"{passage.document_id}#page={passage.page}" if self.by_page else passage.document_id
+    def following(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
+        """What was cut from the same document next."""
+        if not self._next:
+            keys = list(self.passages)
+            self._next.update(
+                (key, after)
+                for key, after in pairwise(keys)
+                if self.passages[key].document_id == self.passages[after].document_id
+            )
+        return {key: self.passages[self._next[key]] for key in chunk_ids if key in self._next}
 
 
 @contextmanager
@@ -60,8 +139,8 @@ def opened(
         folder = Path(name)
         catalog = catalog_for(config.model_copy(update={"index_dir": folder / "index", "qdrant_url": ""}))
         try:
-            index = catalog.open(catalog.create(identity_for(embedder)))
-            corpus = ThrowAwayCorpus(index=index, by_page=questions.names_pages)
+            index = catalog.open(catalog.create(identity_for(embedder, language=config.search_language)))
+            corpus = ThrowAwayCorpus(index=index)
             documents = _documents(
                 questions, corpus, config=config, embedder=embedder, whole=whole_passages, folder=folder
             )

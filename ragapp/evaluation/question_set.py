@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from ragapp.answering.base import PastTurn
 from ragapp.evaluation.errors import InvalidQuestionSetError
 
 _RELEVANCE_COLUMN = 2
@@ -50,6 +51,17 @@ class Question(BaseModel, frozen=True):
     def is_answerable(self) -> bool:
         """Whether the set says that its corpus holds the answer."""
         return not self.unanswerable and self.answerability != "UNANSWERABLE"
+
+    @property
+    def turns(self) -> tuple[PastTurn, ...]:
+        """What was said before, as questions with their answers."""
+        turns: list[PastTurn] = []
+        for said in self.history:
+            if said.role == "user":
+                turns.append(PastTurn(said.text))
+            elif turns:
+                turns[-1] = PastTurn(turns[-1].question, said.text)
+        return tuple(turns)
 
     @property
     def earlier(self) -> str:

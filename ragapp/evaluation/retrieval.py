@@ -1,18 +1,19 @@
 """Arms of retrieval on a question set: how good, how fast, and whether the difference is more than chance."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 
+from ingestion import engine
 from ingestion.config import IngestionConfig
 from ingestion.embedding.base import Embedder
 from ingestion.index.base import DENSE_WEIGHT
 from ragapp.answering.base import Passage
 from ragapp.answering.retrieval import HybridRetriever
 from ragapp.evaluation import corpus, measures
-from ragapp.evaluation.corpus import SCOPE, Progress, ThrowAwayCorpus
-from ragapp.evaluation.errors import EvaluationError
+from ragapp.evaluation.corpus import Corpus, Progress
+from ragapp.evaluation.errors import NothingToMeasureError
 from ragapp.evaluation.measures import Estimate
 from ragapp.evaluation.question_set import QuestionSet
 
@@ -61,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """Everything that was measured in one run."""
+    """Everything that was measured in one run. `texts` are questions by id, where the run itself has to keep them."""
 
     question_set: str
     questions: int
@@ -71,6 +72,7 @@ class RetrievalReport:
     configuration: Mapping[str, object]
     arms: tuple[ArmResult, ...]
     comparisons: tuple[Comparison, ...]
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def evaluate(
@@ -83,42 +85,76 @@ def evaluate(
     last_turn_only: bool = False,
     progress: Progress,
 ) -> RetrievalReport:
-    """Ask every question of every arm; questions without a target are left out.
+    """Ask every question of every arm, over the set's own texts in a throw-away index.
 
-    A follow-up is asked with the question before it, or, with `last_turn_only`, as if it stood alone.
+    A follow-up is asked with the question before it, or, with `last_turn_only`, as if it stood alone. Raises
+    NothingToMeasureError.
     """
-    if not questions.judged:
-        raise EvaluationError("no question of the set has a relevant target in qrels.tsv")
+    _insist_on_targets(questions)
     with corpus.opened(
         questions, config=config, embedder=embedder, whole_passages=whole_passages, progress=progress
     ) as texts:
-        results = tuple(
-            _measured(name, arm, texts, questions, embedder=embedder, last_turn_only=last_turn_only, progress=progress)
-            for name, arm in arms.items()
-        )
-        return RetrievalReport(
-            question_set=questions.name,
-            questions=len(questions.judged),
-            documents=texts.documents,
-            chunks=len(texts.passages),
-            unread=texts.unread,
+        report = evaluate_over(
+            texts,
+            questions,
+            arms=arms,
+            embedder=embedder,
             configuration={
-                "embedding_model": embedder.name,
                 "chunk_tokens": config.chunk_tokens,
                 "chunk_overlap_tokens": config.chunk_overlap_tokens,
                 "whole_passages": whole_passages,
-                "last_turn_only": last_turn_only,
-                "arms": {name: asdict(arm) for name, arm in arms.items()},
             },
-            arms=results,
-            comparisons=tuple(_compared(first, second) for first, second in combinations(results, 2)),
+            last_turn_only=last_turn_only,
+            progress=progress,
         )
+    return replace(report, texts={question.id: question.text for question in questions.judged})
+
+
+def evaluate_over(
+    texts: Corpus,
+    questions: QuestionSet,
+    *,
+    arms: Mapping[str, Arm],
+    embedder: Embedder,
+    configuration: Mapping[str, object],
+    last_turn_only: bool = False,
+    progress: Progress,
+) -> RetrievalReport:
+    """Ask every question of every arm; questions without a target are left out. Raises NothingToMeasureError.
+
+    `configuration` is what the corpus was made with.
+    """
+    _insist_on_targets(questions)
+    results = tuple(
+        _measured(name, arm, texts, questions, embedder=embedder, last_turn_only=last_turn_only, progress=progress)
+        for name, arm in arms.items()
+    )
+    return RetrievalReport(
+        question_set=questions.name,
+        questions=len(questions.judged),
+        documents=texts.documents,
+        chunks=texts.chunk_count,
+        unread=texts.unread,
+        configuration={
+            "embedding_model": embedder.name,
+            **configuration,
+            "last_turn_only": last_turn_only,
+            "arms": {name: asdict(arm) for name, arm in arms.items()},
+        },
+        arms=results,
+        comparisons=tuple(_compared(first, second) for first, second in combinations(results, 2)),
+    )
+
+
+def _insist_on_targets(questions: QuestionSet) -> None:
+    if not questions.judged:
+        raise NothingToMeasureError("no question of the set has a relevant target in qrels.tsv")
 
 
 def _measured(
     name: str,
     arm: Arm,
-    texts: ThrowAwayCorpus,
+    texts: Corpus,
     questions: QuestionSet,
     *,
     embedder: Embedder,
@@ -132,14 +168,15 @@ def _measured(
         relevance_threshold=0.0,
         dense_weight=arm.dense_weight,
         second_stage=arm.second_stage,
+        pair_scorer=engine.pair_scorer,
     )
     found: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {}
     asked = questions.judged
     for done, question in enumerate(asked, start=1):
         earlier = "" if last_turn_only else question.earlier
-        result = retriever.retrieve(question.text, scope=SCOPE, limit=_PASSAGES, earlier=earlier)
-        found[question.id] = _targets(texts, result.passages)
+        result = retriever.retrieve(question.text, scope=texts.scope, limit=_PASSAGES, earlier=earlier)
+        found[question.id] = _targets(result.passages, wanted=questions.relevant[question.id])
         for stage, took in (*result.timings.items(), ("total", math.fsum(result.timings.values()))):
             seconds.setdefault(stage, []).append(took)
         progress(name, done, len(asked))
@@ -160,9 +197,9 @@ def _measured(
     )
 
 
-def _targets(texts: ThrowAwayCorpus, passages: Sequence[Passage]) -> list[str]:
+def _targets(passages: Sequence[Passage], *, wanted: Iterable[str]) -> list[str]:
     """Each target once, where its best passage stands."""
-    return list(dict.fromkeys(texts.target_of(passage) for passage in passages))[:DEPTH]
+    return list(dict.fromkeys(corpus.target_of(passage, wanted=wanted) for passage in passages))[:DEPTH]
 
 
 def _compared(first: ArmResult, second: ArmResult) -> Comparison:

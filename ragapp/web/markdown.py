@@ -20,12 +20,14 @@ from markdown_it.utils import OptionsDict
 Env = MutableMapping[str, Any]
 
 _MARKER = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\](?!\()")
+_UNSUPPORTED = re.compile(r"\[\?\](?!\()")
 _TAGS = {
     "a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "span",
     "strong", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "class", "title", "target", "aria-label"}, "span": {"class", "title"}, "ol": {"start"}}
 _LINK_SCHEMES = {"http", "https", "mailto"}
+NO_SUPPORT = "No passage supports this sentence. Check it before you rely on it."
 GONE = "This source was removed, or you may no longer read it."
 
 
@@ -85,6 +87,20 @@ def _citation(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _unsupported(state: StateInline, silent: bool) -> bool:
+    found = _UNSUPPORTED.match(state.src, state.pos) if state.env.get("settled") else None
+    if found is None:
+        return False
+    if not silent:
+        state.push("unsupported", "", 0)
+    state.pos = found.end()
+    return True
+
+
+def _render_unsupported(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
+    return f'<span class="no-support" title="{NO_SUPPORT}">not in the sources</span>'
+
+
 def _render_citation(self: RendererHTML, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
     n = tokens[idx].meta["n"]
     if n in env["links"]:
@@ -128,8 +144,10 @@ def _build() -> MarkdownIt:
     # A "[1]: …" line is a citation here, never the hidden definition of a link.
     markdown.disable(["image", "reference", "html_block", "html_inline"])
     markdown.inline.ruler.before("link", "citation", _citation)
+    markdown.inline.ruler.before("link", "unsupported", _unsupported)
     for name, rule in (
         ("citation", _render_citation),
+        ("unsupported", _render_unsupported),
         ("link_open", _render_link_open),
         ("link_close", _render_link_close),
         ("heading_open", _render_heading_open),

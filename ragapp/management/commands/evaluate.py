@@ -3,7 +3,8 @@
 import argparse
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,27 @@ from tqdm import tqdm
 
 from ingestion import engine
 from ingestion.errors import IngestionError
-from ragapp import wiring
+from ragapp import embedded, wiring
+from ragapp.answering.retrieval import HybridRetriever
 from ragapp.errors import entry_for
-from ragapp.evaluation import question_set, retrieval
-from ragapp.evaluation.corpus import Progress
+from ragapp.evaluation import answers, corpus, live, question_set, retrieval
+from ragapp.evaluation.answers import Prices
+from ragapp.evaluation.corpus import Progress, ThrowAwayCorpus
 from ragapp.evaluation.errors import EvaluationError
+from ragapp.evaluation.judging import Judge
 from ragapp.evaluation.measures import HEADLINE, MEASURES
-from ragapp.evaluation.models import EvaluationRun
-from ragapp.evaluation.retrieval import ARMS, Arm
-from ragapp.evaluation.services import run_get, run_store
+from ragapp.evaluation.models import EvaluationKind, EvaluationRun
+from ragapp.evaluation.reports import headline_of
+from ragapp.evaluation.retrieval import ARMS, Arm, RetrievalReport
+from ragapp.evaluation.services import run_body, run_get, run_keep, run_store
+from ragapp.gateway.base import ChatModel
+from ragapp.gateway.errors import GatewayError
+from ragapp.management import answer_tables
+from ragapp.management.people import acting_user, add_user_argument
+from ragapp.weights import WeightsError
 
 _MOST_LISTED = 50
+_OF_A_FOLDER = ("split", "limit", "whole_passages", "last_turn_only")
 
 
 class Command(BaseCommand):
@@ -36,7 +47,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
         measured = what.add_parser("retrieval", help="ask every question of the set, in a throw-away index")
-        measured.add_argument("folder", type=Path, metavar="DIR")
+        measured.add_argument("folder", type=Path, metavar="DIR", nargs="?")
+        measured.add_argument("--cases", default="", metavar="SET", help="stored cases instead, on the live index")
+        add_user_argument(measured)
         measured.add_argument("--split", default="", help="questions of this split alone")
         measured.add_argument("--arms", type=_arms, default=ARMS, help=f"some of {','.join(ARMS)}; all when left out")
         measured.add_argument("--limit", type=_positive, help="the first N questions alone")
@@ -45,6 +58,17 @@ class Command(BaseCommand):
         )
         measured.add_argument("--last-turn-only", action="store_true", help="ask follow-ups as if they stood alone")
         measured.add_argument("--json", action="store_true", help="print the whole report, by question too")
+        answered = what.add_parser("answers", help="have every question of the set answered, from a throw-away index")
+        answered.add_argument("folder", type=Path, metavar="DIR")
+        answered.add_argument("--split", default="", help="questions of this split alone")
+        answered.add_argument("--limit", type=_positive, help="the first N questions alone")
+        answered.add_argument("--model", default="", help="another model inside the perimeter than the configured one")
+        answered.add_argument("--judge", action="store_true", help="the configured model marks the answers, too")
+        answered.add_argument(
+            "--prices", type=float, nargs=2, default=(0.0, 0.0), metavar=("READ", "WRITTEN"),
+            help="what a million tokens cost, to have the run's cost",
+        )  # fmt: skip
+        answered.add_argument("--json", action="store_true", help="print the whole report, by question too")
         runs = what.add_parser("runs", help="the stored runs, the last first")
         runs.add_argument("--json", action="store_true")
         shown = what.add_parser("show", help="one stored run")
@@ -59,14 +83,29 @@ class Command(BaseCommand):
         # A fresh machine has no database yet, and a measurement is no reason to start a server first.
         call_command("migrate", verbosity=0)
         try:
-            does = {"retrieval": self._measure, "runs": self._list, "show": self._show, "compare": self._compare}
+            does = {
+                "retrieval": self._measure,
+                "answers": self._answer,
+                "runs": self._list,
+                "show": self._show,
+                "compare": self._compare,
+            }
             does[what](options)
         except EvaluationError as exc:
             raise CommandError(f"{exc} ({exc.code})") from exc
-        except IngestionError as exc:
+        except (IngestionError, GatewayError) as exc:
             raise CommandError(entry_for(exc.code).sentence) from exc
+        except WeightsError as exc:
+            raise CommandError(str(exc)) from exc
 
     def _measure(self, options: dict[str, Any]) -> None:
+        if bool(options["cases"]) == bool(options["folder"]):
+            raise CommandError("Name either a folder or a set of cases.")
+        if options["cases"]:
+            if given := [name for name in _OF_A_FOLDER if options[name]]:
+                raise CommandError(f"Of cases there is no --{given[0].replace('_', '-')}.")
+            self._print(run_store(_of_cases(options)), as_json=options["json"])
+            return
         questions = question_set.load(options["folder"], split=options["split"], limit=options["limit"])
         with _bars(shown=not options["json"]) as progress:
             report = retrieval.evaluate(
@@ -80,14 +119,27 @@ class Command(BaseCommand):
             )
         self._print(run_store(report), as_json=options["json"])
 
+    def _answer(self, options: dict[str, Any]) -> None:
+        with ExitStack() as stack:
+            progress = stack.enter_context(_bars(shown=not options["json"]))
+            configured = wiring.config().chat_model
+            model = stack.enter_context(wiring.chat_model_named(options["model"] or configured))
+            judge = None
+            if options["judge"]:
+                other = options["model"] not in {"", configured}
+                judge = Judge(stack.enter_context(wiring.chat_model_named(configured)) if other else model)
+            self._print(_of_answers(options, model=model, judge=judge, progress=progress), as_json=options["json"])
+
     def _list(self, options: dict[str, Any]) -> None:
         runs = EvaluationRun.objects.all()[:_MOST_LISTED]
         if options["json"]:
             self._write([{"run": run.pk, **_head(run), **run.configuration} for run in runs])
             return
         for run in runs:
-            best = ", ".join(f"{arm['arm']} {arm['measures'][HEADLINE]['value']:.3f}" for arm in run.report["arms"])
-            self.stdout.write(f"{run.pk:5}  {run.created_at:%Y-%m-%d %H:%M}  {run.question_set}: {HEADLINE} {best}")
+            said = [f"{figure.name} {figure.value:.3f}" for figure in headline_of(run)]
+            said[:0] = [HEADLINE] if run.kind == EvaluationKind.RETRIEVAL and said else []
+            result = ", ".join(said) or run.get_state_display()
+            self.stdout.write(f"{run.pk:5}  {run.created_at:%Y-%m-%d %H:%M}  {run.question_set}: {result}")
 
     def _show(self, options: dict[str, Any]) -> None:
         self._print(run_get(options["run"]), as_json=options["json"])
@@ -110,9 +162,15 @@ class Command(BaseCommand):
 
     def _print(self, run: EvaluationRun, *, as_json: bool) -> None:
         if as_json:
-            self._write({"run": run.pk, **_head(run), "configuration": run.configuration, **run.report})
+            self._write(run_body(run))
             return
         report = run.report
+        if not report:
+            raise EvaluationError(f"run {run.pk} has no result: {run.get_state_display()}")
+        if run.kind == EvaluationKind.ANSWERS:
+            for line in answer_tables.lines_of(report, head=f"{run.question_set}, run {run.pk}"):
+                self.stdout.write(line)
+            return
         self.stdout.write(
             f"{run.question_set}, run {run.pk}: {report['questions']} questions, {report['documents']} documents, "
             f"{report['chunks']} passages\n"
@@ -138,12 +196,62 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(value, ensure_ascii=False))
 
 
+def _of_cases(options: dict[str, Any]) -> RetrievalReport:
+    with ExitStack() as stack:
+        if wiring.config().is_embedded:
+            stack.enter_context(embedded.data_folder_owned())
+        progress = stack.enter_context(_bars(shown=not options["json"]))
+        user = acting_user(options["user"])
+        return live.measure_cases(options["cases"], user=user, arms=options["arms"], progress=progress)
+
+
+def _of_answers(options: dict[str, Any], *, model: ChatModel, judge: Judge | None, progress: Progress) -> EvaluationRun:
+    configured = wiring.config()
+    questions = question_set.load(options["folder"], split=options["split"], limit=options["limit"])
+    embedder = engine.embedder()
+    with corpus.opened(
+        questions, config=configured.ingestion, embedder=embedder, whole_passages=False, progress=progress
+    ) as texts:
+        report = answers.evaluate(
+            questions,
+            texts,
+            answerer=wiring.answerer_for(_searching(texts), model=model),
+            embedder=embedder,
+            judge=judge,
+            prices=Prices(*options["prices"]),
+            configuration={
+                "model": model.name,
+                "passages": configured.passages,
+                "relevance_threshold": configured.relevance_threshold,
+                "chunk_tokens": configured.ingestion.chunk_tokens,
+            },
+            progress=progress,
+        )
+    body = asdict(report)
+    return run_keep(
+        kind=EvaluationKind.ANSWERS,
+        question_set=report.question_set,
+        configuration=body.pop("configuration"),
+        report=body,
+    )
+
+
+def _searching(texts: ThrowAwayCorpus) -> HybridRetriever:
+    return HybridRetriever(
+        embedder=engine.embedder,
+        index=lambda: texts.index,
+        store=texts,
+        relevance_threshold=wiring.config().relevance_threshold,
+        pair_scorer=engine.pair_scorer,
+    )
+
+
 def _head(run: EvaluationRun) -> dict[str, Any]:
     return {"kind": run.kind, "question_set": run.question_set, "created_at": run.created_at.isoformat()}
 
 
 def _judged(run: EvaluationRun, arm: str) -> dict[str, dict[str, float]]:
-    for each in run.report["arms"]:
+    for each in run.report.get("arms", []):
         if each["arm"] == arm:
             judged: dict[str, dict[str, float]] = each["judged"]
             return judged

@@ -6,6 +6,7 @@ from contextlib import aclosing, nullcontext
 import pytest
 
 from ingestion.access import AccessScope
+from ingestion.embedding.hashing import HashingEmbedder
 from ingestion.errors import IndexUnavailableError
 from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.answering import prompts
@@ -15,6 +16,7 @@ from ragapp.answering.base import (
     AnswerFailed,
     AnswerFinished,
     Passage,
+    PastTurn,
     Retrieval,
     RouteChosen,
     SourcesFound,
@@ -43,6 +45,7 @@ PASSAGE = Passage(
 class FixedRetriever:
     def __init__(self, *passages: Passage, relevant: bool = True, error: Exception | None = None) -> None:
         self.scopes: list[AccessScope] = []
+        self.asked: list[tuple[str, str]] = []
         self._found = Retrieval(passages=passages, relevant=relevant)
         self._error = error
 
@@ -56,6 +59,7 @@ class FixedRetriever:
         conditions: Conditions = NO_CONDITIONS,
     ) -> Retrieval:
         self.scopes.append(scope)
+        self.asked.append((question, earlier))
         if self._error:
             raise self._error
         return self._found
@@ -68,6 +72,7 @@ def answerer(model: ScriptedChat, retriever: FixedRetriever, ledger: MemoryLedge
         model=model,
         passages=4,
         generating=nullcontext,
+        embedder=HashingEmbedder,
     )
 
 
@@ -85,7 +90,7 @@ async def test_events_come_in_order_and_end_with_a_cited_answer() -> None:
     assert [source.passage for source in finished.sources] == [PASSAGE]
     assert finished.decision.verdict is Verdict.INSIDE
     assert finished.usage.completion_tokens == 2
-    assert set(finished.timings) == {"retrieve", "first_token", "total"}
+    assert set(finished.timings) == {"retrieve", "first_token", "cite", "total"}
 
 
 async def test_the_model_is_asked_the_built_prompt_with_a_salt_per_rights() -> None:
@@ -154,3 +159,34 @@ async def test_the_search_runs_in_the_askers_scope() -> None:
     retriever = FixedRetriever(PASSAGE)
     await collect(answerer(ScriptedChat(["25 days."]), retriever).answer("How many?", scope=SCOPE))
     assert retriever.scopes == [SCOPE]
+
+
+async def test_a_follow_up_is_searched_as_a_question_of_its_own() -> None:
+    model = ScriptedChat(["How many days of leave in winter?"], ["25 days of annual leave."])
+    retriever = FixedRetriever(PASSAGE)
+    history = [PastTurn("How many days of leave do I get?", "25 days.")]
+    events = await collect(answerer(model, retriever).answer("And in winter?", scope=SCOPE, history=history))
+    assert retriever.asked == [("How many days of leave in winter?", "")]
+    assert [event.asked for event in events if isinstance(event, SourcesFound)] == ["How many days of leave in winter?"]
+    assert (
+        "Question: And in winter?\nThat is: How many days of leave in winter?" in model.requests[1].messages[1].content
+    )
+    finished = events[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert finished.timings["condense"] > 0
+
+
+async def test_a_follow_up_that_the_model_cannot_rewrite_leans_on_the_question_before() -> None:
+    model = ScriptedChat([ChatModelUnavailableError("busy")], ["25 days of annual leave."])
+    retriever = FixedRetriever(PASSAGE)
+    history = [PastTurn("How many days of leave do I get?")]
+    await collect(answerer(model, retriever).answer("And in winter?", scope=SCOPE, history=history))
+    assert retriever.asked == [("And in winter?", "How many days of leave do I get?")]
+
+
+async def test_a_whole_question_is_not_rewritten() -> None:
+    model = ScriptedChat(["25 days of annual leave."])
+    history = [PastTurn("Who signs?")]
+    question = "How many days of annual leave do employees of Oslo get?"
+    await collect(answerer(model, FixedRetriever(PASSAGE)).answer(question, scope=SCOPE, history=history))
+    assert len(model.requests) == 1

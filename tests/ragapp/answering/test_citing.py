@@ -1,9 +1,14 @@
 """Sentences are attributed to the passages that support them."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from ragapp.answering.base import Passage
-from ragapp.answering.citing import cite, is_refusal, quote_for
+from ingestion.embedding.base import Vector
+from ingestion.embedding.hashing import HashingEmbedder
+from ragapp.answering.base import Passage, Passages
+from ragapp.answering.citing import CitedAnswer, is_refusal, quote_for
+from ragapp.answering.citing import cite as cite_with
 
 
 def passage(text: str, name: str = "a") -> Passage:
@@ -15,6 +20,10 @@ def passage(text: str, name: str = "a") -> Passage:
 LEAVE = passage("Staff get 25 days of annual leave. After five years this rises to 28 days.", "leave")
 TRAVEL = passage("Trips abroad need form TR-14, signed by the head of department ten days before.", "travel")
 PASSAGES = (LEAVE, TRAVEL)
+
+
+def cite(text: str, passages: Passages, question: str = "") -> CitedAnswer:
+    return cite_with(text, passages, question=question, embedder=None)
 
 
 def test_each_sentence_gets_the_passage_that_supports_it() -> None:
@@ -39,8 +48,63 @@ def test_a_marker_outside_the_passages_is_dropped(marker: str) -> None:
     assert cited.sources == ()
 
 
-def test_an_unsupported_sentence_gets_no_citation() -> None:
-    assert cite("Purple elephants sing quietly.", PASSAGES).sources == ()
+def test_an_unsupported_sentence_gets_no_citation_and_is_marked() -> None:
+    cited = cite("You get 25 days of annual leave. Purple elephants sing quietly [1].", PASSAGES)
+    assert cited.text == "You get 25 days of annual leave. [1] Purple elephants sing quietly. [?]"
+    assert (cited.statements, cited.supported) == (2, 1)
+
+
+@pytest.mark.parametrize("text", ["Yes.", "These are the steps to follow:", "Is that so for everyone in the company?"])
+def test_what_states_nothing_is_not_marked(text: str) -> None:
+    assert cite(text, PASSAGES).text == text
+
+
+def test_a_mark_that_the_model_writes_is_not_its_to_give() -> None:
+    assert cite("You get 25 days of annual leave [?].", PASSAGES).text == "You get 25 days of annual leave. [1]"
+
+
+@pytest.mark.parametrize("embedder", [None, HashingEmbedder()])
+@pytest.mark.parametrize(
+    ("sentence", "is_supported"),
+    [
+        ("Staff get 25 days of annual leave.", True),
+        ("Staff get 52 days of annual leave.", False),
+        ("After 5 years this rises to 28 days.", True),
+        ("After five years this rises to twenty-eight or 30 days.", False),
+    ],
+)
+def test_a_number_that_no_passage_has_is_not_supported(
+    sentence: str, is_supported: bool, embedder: HashingEmbedder | None
+) -> None:
+    cited = cite_with(sentence, PASSAGES, question="", embedder=embedder)
+    assert bool(cited.sources) is is_supported
+
+
+def test_a_sentence_may_repeat_a_number_of_the_question() -> None:
+    assert cite("On 3 June staff have annual leave.", PASSAGES, question="Do staff have leave on 3 June?").sources
+
+
+@pytest.mark.parametrize(("written", "said"), [("1,250", "1250"), ("1.250", "1250"), ("0.5", "0,5"), ("007", "7")])
+def test_numbers_are_compared_however_they_are_written(written: str, said: str) -> None:
+    limit = passage(f"The hotel limit in Oslo is {written} euros a night.")
+    assert cite(f"The hotel limit in Oslo is {said} euros a night.", [limit]).sources
+
+
+def test_a_sentence_that_joins_two_passages_cites_both() -> None:
+    assert cite(
+        "Staff get 25 days of annual leave, and trips abroad need form TR-14 signed by the head of department.",
+        PASSAGES,
+    ).text.endswith("[1] [2]")
+
+
+def test_a_sentence_in_other_words_is_supported_by_its_meaning() -> None:
+    class Same(HashingEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> list[Vector]:
+            return [self._vector("same") for _ in texts]
+
+    words_alone = cite("Holidays amount to several weeks for employees.", [LEAVE])
+    by_meaning = cite_with("Holidays amount to several weeks for employees.", [LEAVE], question="", embedder=Same())
+    assert (words_alone.sources, [source.passage for source in by_meaning.sources]) == ((), [LEAVE])
 
 
 def test_an_answer_without_passages_has_no_citations() -> None:
@@ -53,18 +117,18 @@ def test_lists_keep_their_lines() -> None:
 
 
 def test_a_quote_is_an_exact_span_of_the_passage() -> None:
-    quote = quote_for("After five years you get 28 days.", LEAVE)
+    quote = quote_for("After five years you get 28 days.", LEAVE.text)
     assert quote == "After five years this rises to 28 days."
     assert quote in LEAVE.text
 
 
 def test_a_quote_runs_on_over_the_line_breaks_of_a_wrapped_file() -> None:
     wrapped = passage("## Travel\n\nBook early. Submit TR-14 at least 10 working\ndays before departure. Then wait.")
-    assert quote_for("Submit TR-14", wrapped) == "Submit TR-14 at least 10 working\ndays before departure."
+    assert quote_for("Submit TR-14", wrapped.text) == "Submit TR-14 at least 10 working\ndays before departure."
 
 
 def test_a_heading_is_no_quote() -> None:
-    assert quote_for("", passage("## Annual leave\n|---|---|\nStaff get 25 days.")) == "Staff get 25 days."
+    assert quote_for("", "## Annual leave\n|---|---|\nStaff get 25 days.") == "Staff get 25 days."
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from ingestion.access import AccessScope
-from ingestion.embedding.base import Embedder
+from ingestion.embedding.base import Embedder, PairScorer
 from ingestion.embedding.hashing import HashingEmbedder
 from ingestion.index.base import NO_CONDITIONS, ChunkIndex, Conditions, Hit, IndexQuery
 from ragapp.answering import ranking
@@ -71,15 +71,20 @@ class Store:
     def load(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
         return {key: self._known[key] for key in chunk_ids if key in self._known}
 
+    def following(self, chunk_ids: Sequence[str], *, scope: AccessScope) -> Mapping[str, Passage]:
+        return {}
 
-def retriever(index: FixedIndex, *passages: Passage, embedder: object = None, **options: bool) -> HybridRetriever:
+
+def retriever(
+    index: FixedIndex, *passages: Passage, embedder: object = None, second_stage: bool = True
+) -> HybridRetriever:
     chosen = cast(Embedder, embedder or HashingEmbedder())
     return HybridRetriever(
         embedder=lambda: chosen,
         index=lambda: cast(ChunkIndex, index),
         store=Store(*passages),
         relevance_threshold=0.3,
-        **options,
+        second_stage=second_stage,
     )
 
 
@@ -87,7 +92,7 @@ def test_only_what_sql_knows_is_ranked_and_every_stage_is_timed() -> None:
     index = FixedIndex(hit("gone", "gone", 0.9), hit("a", "a", 0.8))
     found = retriever(index, passage("a", "25 days")).retrieve("25 days?", scope=SCOPE, limit=4)
     assert [each.chunk_id for each in found.passages] == ["a"]
-    assert (found.relevant, set(found.timings)) == (True, {"embed", "search", "check", "rank"})
+    assert (found.relevant, set(found.timings)) == (True, {"embed", "search", "check", "rank", "neighbours"})
 
 
 def test_a_follow_up_is_bent_towards_what_was_asked_before() -> None:
@@ -136,3 +141,28 @@ def test_a_follow_up_s_own_words_do_not_overrule_what_it_follows_up() -> None:
     follow_up = asked.retrieve("And after five years?", scope=SCOPE, limit=2, earlier="How many days of leave?")
     alone = asked.retrieve("And after five years?", scope=SCOPE, limit=2)
     assert [found.passages[0].chunk_id for found in (follow_up, alone)] == ["leave", "stray"]
+
+
+def test_a_cross_encoder_takes_the_place_of_late_interaction() -> None:
+    class Pairs:
+        def pair_scores(self, question: str, texts: Sequence[str]) -> list[float]:
+            return [float("twelve weeks" in text) for text in texts]
+
+    first, second = passage("a", "Leave, leave and leave."), passage("b", "It lasts twelve weeks.")
+    index = FixedIndex(hit("a", "a", 0.8), hit("b", "b", 0.6))
+    searching = HybridRetriever(
+        embedder=HashingEmbedder,
+        index=lambda: cast(ChunkIndex, index),
+        store=Store(first, second),
+        relevance_threshold=0.3,
+        pair_scorer=lambda: cast(PairScorer, Pairs()),
+    )
+    found = searching.retrieve("How long is leave?", scope=SCOPE, limit=2).passages
+    assert [each.chunk_id for each in found] == ["b", "a"]
+
+
+def test_a_bare_identifier_opens_the_gate_that_no_cosine_would() -> None:
+    named = passage("a", "Invoice INV-2024-00417 was paid in May.")
+    index = FixedIndex(hit("a", "a", 0.5, dense=0.1))
+    assert retriever(index, named).retrieve("INV-2024-00417", scope=SCOPE, limit=2).relevant
+    assert not retriever(index, named).retrieve("INV-2024-00418", scope=SCOPE, limit=2).relevant

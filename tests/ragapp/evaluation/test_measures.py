@@ -43,3 +43,7 @@ def test_p_is_small_for_a_real_difference_and_large_for_none() -> None:
     assert measures.p_value(better, first) < 0.001
     assert measures.p_value(noise, first) > 0.05
     assert measures.p_value(first, first) == 1.0
+
+
+def test_one_question_alone_shows_no_difference() -> None:
+    assert measures.p_value([1.0], [0.0]) == 1.0

@@ -32,7 +32,7 @@ def test_every_arm_is_judged_on_every_answerable_question(folder: Path, tmp_path
     for arm in report.arms:
         assert set(arm.judged) == {"q1", "q2", "q3"}
         assert arm.found["q1"][0] == "leave"
-        assert set(arm.latency_ms) == {"embed", "search", "check", "rank", "total"}
+        assert set(arm.latency_ms) == {"embed", "search", "check", "rank", "neighbours", "total"}
     assert [(each.first, each.second) for each in report.comparisons] == [
         ("dense", "bm25"), ("dense", "hybrid"), ("bm25", "hybrid"),
     ]  # fmt: skip
