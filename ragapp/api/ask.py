@@ -21,6 +21,7 @@ from ragapp.api.auth import caller_of
 from ragapp.api.errors import AnswerFailedError, code_of, documented
 from ragapp.api.schemas import AnswerOut, AskIn, base_url_of
 from ragapp.api.scopes import scope_of
+from ragapp.chat.limits import limits_check
 from ragapp.chat.schema import answer_body, passage_body, route_body
 from ragapp.chat.services import answer_get, conversation_get, turn_start
 from ragapp.chat.streaming import answer_events
@@ -102,9 +103,10 @@ async def ask(request: HttpRequest, body: AskIn) -> HttpResponseBase:
 
 def _saved(request: HttpRequest, body: AskIn) -> _Asked:
     user = caller_of(request)
-    scope = scope_of(user, collection_ids=body.collection_ids)
+    scope = scope_of(user)
+    limits = limits_check(body.limits, scope=scope)
     conversation = conversation_get(body.conversation_id, owner=user) if body.conversation_id is not None else None
-    turn = turn_start(user=user, question=body.question, conversation=conversation)
+    turn = turn_start(user=user, question=body.question, conversation=conversation, limits=limits)
     return _Asked(answer_id=turn.answer.pk, owner=user, scope=scope, base_url=base_url_of(request))
 
 

@@ -5,15 +5,24 @@ from typing import Annotated, Any, Literal, get_args
 
 from django.http import HttpRequest
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ingestion.access import AccessScope
-from ingestion.index.base import Conditions
 from ingestion.models import Collection, Document, DocumentVersion, Label
 from ingestion.parsing.media_types import FORMAT_NAMES
 from ragapp.accounts.models import User
-from ragapp.answering.base import Passage
+from ragapp.answering.base import Passage, Reason
 from ragapp.api.errors import ErrorOut
+from ragapp.chat.limits import LANGUAGES, Limits
 from ragapp.chat.models import Conversation, Message, Role
 from ragapp.chat.schema import answer_body, passage_body
 from ragapp.chat.services import QUESTION_LIMIT
@@ -33,7 +42,7 @@ MAX_HITS = 50
 MAX_COLLECTIONS = 50
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     """PostgreSQL refuses NUL in text, and no store takes half a character; JSON can carry both."""
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError("The text holds a NUL or half of a character.")
@@ -72,6 +81,15 @@ MediaType = Annotated[
 ]
 
 
+def _known_language(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError("There is no such language in ISO 639-1.")
+    return value
+
+
+LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$"), AfterValidator(_known_language)]
+
+
 class Input(BaseModel):
     """A request body. Strict: "5" is no number."""
 
@@ -85,8 +103,8 @@ class CollectionIn(Input):
         json_schema_extra={"examples": [{"name": "Handbook", "label": "internal", "everyone": True}]}
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME_PATTERN), AfterValidator(_storable)]
-    description: Annotated[str, Field(max_length=300, pattern=_LINE_PATTERN), AfterValidator(_storable)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME_PATTERN), AfterValidator(storable)]
+    description: Annotated[str, Field(max_length=300, pattern=_LINE_PATTERN), AfterValidator(storable)] = ""
     label: Annotated[LabelName, Field(description="Sensitivity of what is in it.")] = "restricted"
     everyone: Annotated[bool, Field(description="Every signed-in person may read it.")] = False
     groups: Annotated[
@@ -95,21 +113,15 @@ class CollectionIn(Input):
     ] = []
 
 
-class SearchIn(Input):
-    """A search."""
+class LimitedIn(Input):
+    """What a search is limited to, with or without an answer. What is left out limits nothing."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "days of parental leave", "limit": 5}]})
-
-    query: Annotated[
-        str, Field(min_length=1, max_length=QUESTION_LIMIT, pattern=_TEXT_PATTERN), AfterValidator(_storable)
-    ]
-    limit: Annotated[int, Field(ge=1, le=MAX_HITS), BeforeValidator(_whole)] = 10
     collection_ids: CollectionIds | None = None
     media_types: Annotated[
         list[MediaType] | None, Field(min_length=1, max_length=20, description="Only documents of these types.")
     ] = None
     languages: Annotated[
-        list[Annotated[str, Field(pattern="^[a-z]{2}$")]] | None,
+        list[LanguageCode] | None,
         Field(min_length=1, max_length=20, description="Only documents in these languages, ISO 639-1."),
     ] = None
     since: Annotated[
@@ -118,10 +130,17 @@ class SearchIn(Input):
     ] = None
     until: Annotated[AwareDatetime | None, Field(strict=False, description="As `since`: then or earlier.")] = None
 
+    @model_validator(mode="after")
+    def _forwards(self) -> "LimitedIn":
+        if self.since and self.until and self.since > self.until:
+            raise ValueError("`until` is before `since`.")
+        return self
+
     @property
-    def conditions(self) -> Conditions:
-        """The limits besides the scope."""
-        return Conditions(
+    def limits(self) -> Limits:
+        """As the conversation stores them. The collections are not looked up yet: `limits_check` does."""
+        return Limits(
+            collection_ids=frozenset(self.collection_ids or ()),
             media_types=frozenset(self.media_types or ()),
             languages=frozenset(self.languages or ()),
             since=self.since,
@@ -129,7 +148,18 @@ class SearchIn(Input):
         )
 
 
-class AskIn(Input):
+class SearchIn(LimitedIn):
+    """A search."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "days of parental leave", "limit": 5}]})
+
+    query: Annotated[
+        str, Field(min_length=1, max_length=QUESTION_LIMIT, pattern=_TEXT_PATTERN), AfterValidator(storable)
+    ]
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS), BeforeValidator(_whole)] = 10
+
+
+class AskIn(LimitedIn):
     """A question. Its length is judged with its own error codes, question_empty and question_too_long."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How many days of parental leave?"}]})
@@ -137,10 +167,9 @@ class AskIn(Input):
     question: Annotated[
         str,
         Field(json_schema_extra={"minLength": 1, "maxLength": QUESTION_LIMIT, "pattern": _TEXT_PATTERN}),
-        AfterValidator(_storable),
+        AfterValidator(storable),
     ]
     conversation_id: Annotated[Id | None, Field(description="Go on with this conversation of yours.")] = None
-    collection_ids: CollectionIds | None = None
     stream: Annotated[
         bool, Field(description="Answer as server-sent events, as `Accept: text/event-stream` does too.")
     ] = False
@@ -318,6 +347,30 @@ class CitationOut(BaseModel):
     url: Annotated[str | None, Field(description="Opens the passage; null once it is gone.")]
 
 
+class FoundOut(BaseModel):
+    """A passage that the search found for an answer."""
+
+    document_id: Id
+    title: str
+    page: int | None
+    place: str
+    heading: str
+    score: Annotated[float, Field(description="By which it was ranked: 0 to 1.")]
+    dense: Annotated[float, Field(description="Cosine with the question.")]
+    sparse: Annotated[float | None, Field(description="BM25's score; null where no word is shared.")]
+    by: Annotated[list[Literal["meaning", "words"]], Field(description="Which search found it.")]
+    given: Annotated[bool, Field(description="It was given to the model.")]
+    reason: Annotated[
+        str | None,
+        Field(
+            description="Why it was dropped: "
+            + ", ".join(f"`{reason.value}` ({reason.sentence.rstrip('.')})" for reason in Reason)
+            + "."
+        ),
+    ]
+    url: Annotated[str | None, Field(description="Opens the passage; null once it is gone.")]
+
+
 class SignalOut(BaseModel):
     """One piece of evidence of the router."""
 
@@ -360,6 +413,8 @@ class AnswerOut(BaseModel):
     truncated: Annotated[bool, Field(description="The length limit cut the answer.")]
     error_code: str | None
     citations: list[CitationOut]
+    asked: Annotated[str | None, Field(description="What was searched for, where it is not what you typed.")]
+    found: Annotated[list[FoundOut], Field(description="What the search found: given to the model, then dropped.")]
     nearest: Annotated[list[CitationOut], Field(description="Under a refusal: what came closest. Not sources.")]
     route: RouteOut | None
     usage: UsageOut | None
@@ -369,12 +424,23 @@ class AnswerOut(BaseModel):
     ]
 
 
+class LimitsOut(BaseModel):
+    """What the search of a question was limited to. Empty limits nothing."""
+
+    collection_ids: list[Id]
+    media_types: list[str]
+    languages: list[str]
+    since: datetime | None
+    until: datetime | None
+
+
 class MessageOut(BaseModel):
     """A question, or an answer with its citations."""
 
     role: Literal["question", "answer"]
     text: str
     created_at: datetime
+    limits: Annotated[LimitsOut | None, Field(description="Of a question: what its search was limited to.")]
     answer: AnswerOut | None
 
     @classmethod
@@ -384,7 +450,8 @@ class MessageOut(BaseModel):
         body = answer_body(message, scope=scope, base_url=base_url) if is_answer else None
         answer = AnswerOut.model_validate(body) if body else None
         text = answer.answer if answer else message.text
-        return cls(role=message.role, text=text, created_at=message.created_at, answer=answer)
+        limits = LimitsOut.model_validate(message.limits) if message.limits else None
+        return cls(role=message.role, text=text, created_at=message.created_at, limits=limits, answer=answer)
 
 
 class ConversationOut(BaseModel):

@@ -8,6 +8,7 @@ from ragapp.api.auth import caller_of
 from ragapp.api.errors import documented
 from ragapp.api.schemas import HitOut, SearchIn, SearchOut, base_url_of
 from ragapp.api.scopes import scope_of
+from ragapp.chat.limits import limits_check
 
 router = Router(tags=["search"])
 
@@ -26,8 +27,10 @@ router = Router(tags=["search"])
 )
 def search(request: HttpRequest, body: SearchIn) -> SearchOut:
     """The passages that speak to the query best, from what you may read."""
-    scope = scope_of(caller_of(request), collection_ids=body.collection_ids)
-    found = wiring.search(body.query, scope=scope, limit=body.limit, conditions=body.conditions)
+    scope = scope_of(caller_of(request))
+    limits = limits_check(body.limits, scope=scope)
+    within = limits.scope_within(scope)
+    found = wiring.search(body.query, scope=within, limit=body.limit, conditions=limits.conditions)
     base_url = base_url_of(request)
     hits = [HitOut.of(passage, base_url=base_url) for passage in found.passages]
     return SearchOut(hits=hits, relevant=found.relevant)

@@ -1,6 +1,17 @@
 """REST API, version 1. Mounted at /api/v1/."""
 
-from ragapp.api import ask, collections, conversations, documents, erasures, maintenance, pages, people, search
+from ragapp.api import (
+    ask,
+    collections,
+    conversations,
+    documents,
+    erasures,
+    feedback,
+    maintenance,
+    pages,
+    people,
+    search,
+)
 from ragapp.api.application import JsonApi
 from ragapp.api.auth import ApiKeyAuth
 
@@ -16,5 +27,16 @@ api = JsonApi(
     auth=ApiKeyAuth(),
 )
 
-for module in (people, collections, documents, pages, erasures, search, ask, conversations, maintenance):
+for module in (
+    people,
+    collections,
+    documents,
+    pages,
+    erasures,
+    search,
+    ask,
+    conversations,
+    feedback,
+    maintenance,
+):
     api.add_router("", module.router)

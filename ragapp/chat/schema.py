@@ -5,7 +5,7 @@ from typing import Any
 
 from ingestion.access import AccessScope
 from ragapp.answering.base import Passage
-from ragapp.chat.models import Citation, Message
+from ragapp.chat.models import Citation, FoundPassage, Message
 from ragapp.gateway.base import Decision, Usage
 
 
@@ -25,6 +25,8 @@ def answer_body(message: Message, *, scope: AccessScope, base_url: str = "") -> 
         "truncated": message.truncated,
         "error_code": message.error_code or None,
         "citations": [citation_body(c, base_url=base_url) for c in citations if not c.nearest],
+        "asked": message.asked_within(scope) or None,
+        "found": [found_body(found, base_url=base_url) for found in message.found_within(scope)],
         "nearest": [citation_body(c, base_url=base_url) for c in citations if c.nearest],
         "route": message.route,
         "usage": message.usage,
@@ -43,6 +45,25 @@ def citation_body(citation: Citation, *, base_url: str = "") -> dict[str, Any]:
         "quote": citation.quote,
         "score": round(citation.score, 4),
         "url": f"{base_url}/sources/{citation.chunk_id}" if citation.chunk_id else None,
+    }
+
+
+def found_body(found: FoundPassage, *, base_url: str = "") -> dict[str, Any]:
+    """A passage that the search found. `dense` is the cosine, `sparse` BM25's score or None; `by` names the arms."""
+    is_given = not found.reason and found.message.was_model_asked
+    return {
+        "document_id": str(found.document_id),
+        "title": found.title,
+        "page": found.page,
+        "place": found.place,
+        "heading": found.heading,
+        "score": round(found.score, 4),
+        "dense": round(found.dense, 4),
+        "sparse": None if found.sparse is None else round(found.sparse, 4),
+        "by": list(found.arms),
+        "given": is_given,
+        "reason": found.reason or None,
+        "url": f"{base_url}/sources/{found.chunk_id}" if found.chunk_id else None,
     }
 
 

@@ -1,5 +1,6 @@
 """What reads and changes conversations. Every look-up takes the owner; another person's is not found."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -9,10 +10,11 @@ from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ingestion.models import Document, DocumentState
+from ingestion.access import AccessScope
+from ingestion.models import Chunk, Document, DocumentState
 from ingestion.selectors import uuid_or_none
 from ragapp.accounts.models import User
-from ragapp.answering.base import AnswerFinished, Passages, Source
+from ragapp.answering.base import AnswerFinished, Passage, Passages, PastTurn, Source, SourcesFound
 from ragapp.chat.errors import (
     AnswerNotFoundError,
     ConversationNotFoundError,
@@ -20,13 +22,27 @@ from ragapp.chat.errors import (
     QuestionTooLongError,
     TooManyQuestionsError,
 )
-from ragapp.chat.models import AnswerState, Citation, Conversation, Message, Reading, Role
+from ragapp.chat.limits import NO_LIMITS, Limits
+from ragapp.chat.models import (
+    AnswerState,
+    Citation,
+    Conversation,
+    Feedback,
+    FoundPassage,
+    Message,
+    Reading,
+    Role,
+)
 from ragapp.chat.schema import route_body, usage_body
 
 QUESTION_LIMIT = 4_000
 TITLE_LIMIT = 80
+# Of the passages that were found and not given to the model, the best are enough to see why.
+DROPPED_KEPT = 12
 # The model serves one after the other: nobody may fill the line alone.
 ANSWERS_AT_ONCE = 3
+# What the model may see of a conversation, before its own budget.
+HISTORY_TURNS = 6
 # Longer than any answer takes: a claim older than this belongs to a process that is gone.
 CLAIM_LIFETIME = timedelta(minutes=10)
 
@@ -58,21 +74,22 @@ def answer_get(answer_id: str | UUID, *, owner: User) -> Message:
     """An answer with its conversation and citations. Raises AnswerNotFoundError."""
     key = uuid_or_none(answer_id)
     answers = Message.objects.filter(role=Role.ANSWER, conversation__owner=owner)
-    related = with_sources(answers.select_related("conversation"))
-    found = related.filter(pk=key).first() if key else None
+    found = with_sources(answers).filter(pk=key).first() if key else None
     if found is None:
         raise AnswerNotFoundError(str(answer_id))
     return found
 
 
 def with_sources(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """The messages with what rights are asked of: citations and readings, each with its document in one query.
+    """The messages with what rights are asked of: citations, passages, readings, each with its document in one query.
 
     In two, a document that is purged in between would leave a citation of nothing.
     """
-    return messages.prefetch_related(
+    return messages.select_related("conversation").prefetch_related(
         Prefetch("citations", Citation.objects.select_related("document")),
+        Prefetch("found", FoundPassage.objects.select_related("document")),
         Prefetch("readings", Reading.objects.select_related("document")),
+        "feedback",
     )
 
 
@@ -95,8 +112,28 @@ def question_before(question: Message) -> str:
     return before.values_list("text", flat=True).first() or ""
 
 
-def turn_start(*, user: User, question: str, conversation: Conversation | None = None) -> Turn:
-    """Save a question and its pending answer.
+def history_before(question: Message, *, scope: AccessScope) -> list[PastTurn]:
+    """The turns before a question, oldest first. What was asked again with the same words is no turn before it.
+
+    An answer that rests on what the person may not read now is left out of its turn.
+    """
+    before = question.conversation.messages.filter(created_at__lt=question.created_at).order_by("-created_at")
+    turns: list[PastTurn] = []
+    answer = ""
+    for message in with_sources(before)[: 2 * HISTORY_TURNS]:
+        if message.role == Role.ANSWER:
+            settled = message.state == AnswerState.FINISHED and not message.refused
+            answer = message.text if settled and not message.is_withdrawn_from(scope) else ""
+        elif message.text != question.text:
+            turns.insert(0, PastTurn(message.text, answer))
+            answer = ""
+    return turns
+
+
+def turn_start(
+    *, user: User, question: str, conversation: Conversation | None = None, limits: Limits = NO_LIMITS
+) -> Turn:
+    """Save a question and its pending answer. `limits` are checked ones.
 
     Raises QuestionEmptyError, QuestionTooLongError or TooManyQuestionsError.
     """
@@ -112,7 +149,7 @@ def turn_start(*, user: User, question: str, conversation: Conversation | None =
             conversation = Conversation.objects.create(owner=user, title=_title(text))
         else:
             conversation.save(update_fields=["updated_at"])
-        asked = Message.objects.create(conversation=conversation, role=Role.QUESTION, text=text)
+        asked = Message.objects.create(conversation=conversation, role=Role.QUESTION, text=text, limits=limits.stored)
         answer = Message.objects.create(conversation=conversation, role=Role.ANSWER, state=AnswerState.PENDING)
     return Turn(conversation=conversation, question=asked, answer=answer)
 
@@ -165,10 +202,46 @@ def answer_reads(answer_id: UUID, passages: Passages) -> None:
 
 
 def answers_forget() -> int:
-    """Blank the words of answers whose sources were deleted: deleted means gone, also from what was written."""
-    gone = Q(document__isnull=True) | Q(document__state=DocumentState.DELETING)
-    answers = Reading.objects.filter(gone).values("message_id")
+    """Blank the words of answers whose sources were deleted: deleted means gone, also from what was written.
+
+    And what may repeat them: what was said about such an answer, and what was searched for.
+    """
+    gone = Reading.objects.filter(Q(document__isnull=True) | Q(document__state=DocumentState.DELETING))
+    answers = gone.values("message_id")
+    Feedback.objects.filter(message__in=answers).exclude(text="").update(text="")
+    Message.objects.filter(pk__in=answers).exclude(asked="").update(asked="")
     return Message.objects.filter(pk__in=answers, refused=False).exclude(text="").update(text="")
+
+
+def answer_found(answer_id: UUID, found: SourcesFound) -> None:
+    """Note what was found for an answer and what was searched for, before the model's first word."""
+    answer_reads(answer_id, found.passages)
+    answer = Message.objects.select_related("conversation").get(pk=answer_id)
+    asked = found.asked.replace("\x00", "").strip()
+    if asked != question_of(answer).text.strip():
+        Message.objects.filter(pk=answer_id).update(asked=asked)
+        _inherit_readings(answer)
+    passages = [(passage, "") for passage in found.passages]
+    passages += [(dropped.passage, dropped.reason.value) for dropped in found.dropped[:DROPPED_KEPT]]
+    with transaction.atomic():
+        alive = _alive(passage for passage, _ in passages)
+        chunks = set(
+            Chunk.objects.filter(pk__in=[passage.chunk_id for passage, _ in passages]).values_list("pk", flat=True)
+        )
+        FoundPassage.objects.bulk_create(
+            _found(answer_id, passage, rank=rank, reason=reason, chunks=chunks)
+            for rank, (passage, reason) in enumerate(passages, start=1)
+            if UUID(passage.document_id) in alive
+        )
+
+
+def _inherit_readings(answer: Message) -> None:
+    """A question that was rewritten from earlier answers rests on what they rest on, and goes with it."""
+    before = Reading.objects.filter(
+        message__conversation=answer.conversation, message__created_at__lt=answer.created_at
+    )
+    documents = before.filter(document__isnull=False).values_list("document_id", flat=True).distinct()
+    Reading.objects.bulk_create([Reading(message=answer, document_id=key) for key in documents], ignore_conflicts=True)
 
 
 def answer_finish(answer_id: UUID, finished: AnswerFinished) -> None:
@@ -208,18 +281,37 @@ def _cite(answer: Message, finished: AnswerFinished) -> None:
     if not cited:
         return
     raise_label(answer.conversation_id, max(source.passage.label for source, _ in cited))
-    # A document that was deleted while the answer was written is not cited: its row is gone.
-    alive = set(
-        Document.objects.filter(pk__in={source.passage.document_id for source, _ in cited})
-        .exclude(state=DocumentState.DELETING)
-        .values_list("pk", flat=True)
-    )
+    alive = _alive(source.passage for source, _ in cited)
     Citation.objects.bulk_create(
         [
             _citation(answer, source, nearest=nearest)
             for source, nearest in cited
             if UUID(source.passage.document_id) in alive
         ]
+    )
+
+
+def _alive(passages: Iterable[Passage]) -> set[UUID]:
+    """The documents of the passages that are still there: one deleted while the answer was made is not noted."""
+    documents = Document.objects.filter(pk__in={passage.document_id for passage in passages})
+    return set(documents.exclude(state=DocumentState.DELETING).values_list("pk", flat=True))
+
+
+def _found(answer_id: UUID, passage: Passage, *, rank: int, reason: str, chunks: set[UUID]) -> FoundPassage:
+    chunk_id = UUID(passage.chunk_id)
+    return FoundPassage(
+        message_id=answer_id,
+        document_id=passage.document_id,
+        chunk_id=chunk_id if chunk_id in chunks else None,
+        rank=rank,
+        title=passage.title,
+        page=passage.page,
+        place=passage.place,
+        heading=passage.heading,
+        score=passage.score,
+        dense=passage.dense,
+        sparse=passage.sparse,
+        reason=reason,
     )
 
 

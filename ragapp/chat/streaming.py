@@ -19,6 +19,7 @@ from ragapp.accounts.models import User
 from ragapp.answering.answerer import Answerer
 from ragapp.answering.base import AnswerEvent, AnswerFailed, AnswerFinished, SourcesFound, TextDelta
 from ragapp.chat import services
+from ragapp.chat.limits import Limits
 from ragapp.chat.models import AnswerState, Message
 from ragapp.connections import refresh_connection
 
@@ -41,9 +42,13 @@ async def answer_events(
     """
     answer = await sync_to_async(services.answer_get)(answer_id, owner=owner)
     question = await sync_to_async(services.question_of)(answer)
-    earlier = await sync_to_async(services.question_before)(question)
+    history = await sync_to_async(services.history_before)(question, scope=scope)
+    limits = Limits.stored_in(question)
+    told = answerer.answer(
+        question.text, scope=limits.scope_within(scope), history=history, conditions=limits.conditions
+    )
     # Shielded: a reader who leaves between the two must not leave a claim without a generation.
-    await asyncio.shield(_claim_and_start(answer.pk, answerer.answer(question.text, scope=scope, earlier=earlier)))
+    await asyncio.shield(_claim_and_start(answer.pk, told))
     generation = await _found(answer.pk)
     if generation is None:
         return
@@ -135,7 +140,7 @@ async def _generate(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], 
         async with aclosing(_until(generation.stop, events)) as following:
             async for event in following:
                 if isinstance(event, SourcesFound):
-                    await _in_database(services.answer_reads)(answer_id, event.passages)
+                    await _in_database(services.answer_found)(answer_id, event)
                 elif isinstance(event, TextDelta):
                     text.append(event.text)
                 elif isinstance(event, AnswerFinished | AnswerFailed):

@@ -19,6 +19,7 @@ from ragapp.chat.services import answer_claim, answer_get, answer_stop, question
 from ragapp.chat.streaming import answer_events, request_stop
 from ragapp.web.access import is_fragment, not_found_as_404, person, signed_in
 from ragapp.web.article import UNSETTLED, article_of, render_article
+from ragapp.web.filters import collection_names
 from ragapp.web.frames import frames
 from ragapp.web.status import is_ready
 
@@ -82,6 +83,6 @@ def _wait_until_settled(answer: Message) -> None:
 
 
 def _rendered(request: HttpRequest, answer_id: UUID, *, user: User) -> str:
-    answer = answer_get(answer_id, owner=user)
-    article = article_of(answer, question=question_of(answer).text, scope=scope_for(user))
+    answer, scope = answer_get(answer_id, owner=user), scope_for(user)
+    article = article_of(answer, question=question_of(answer), scope=scope, collections=collection_names(scope))
     return render_article(article, request=request)

@@ -1,5 +1,6 @@
-"""A stored answer as the page shows it: its HTML, the sources that the asker may still read, and those gone."""
+"""A stored answer as the page shows it: its HTML, the sources that the asker may still read, those gone, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from ingestion.access import AccessScope
-from ragapp.chat.models import AnswerState, Citation, Message
+from ragapp.chat.limits import Limits
+from ragapp.chat.models import AnswerState, Citation, Feedback, FoundPassage, Message
 from ragapp.errors import ErrorEntry, entry_for
+from ragapp.web.filters import words_of
 from ragapp.web.markdown import excerpt, heading_path, markers_of, render_answer
 
 UNSETTLED = (AnswerState.PENDING, AnswerState.STREAMING)
@@ -30,11 +33,31 @@ class SourceCard:
 
 
 @dataclass(frozen=True)
+class FoundRow:
+    """A passage that the search found, with its headings. `fate` says what became of it; `url` as on a card."""
+
+    found: FoundPassage
+    heading: str
+    arms: str
+    fate: str
+    is_given: bool
+    url: str | None
+
+
+@dataclass(frozen=True)
 class AnswerArticle:
-    """What the template of an answer needs."""
+    """What the template of an answer needs. `asked` is what was searched for, where it is not what was typed.
+
+    `limits` are those of the question, and `limits_words` say them: ("Handbook", "PDF", "since 1 May 2024").
+    """
 
     message: Message
     question: str
+    limits: Limits
+    limits_words: tuple[str, ...]
+    asked: str
+    found: tuple[FoundRow, ...]
+    feedback: Feedback | None
     html: SafeString
     sources: tuple[SourceCard, ...]
     nearest: tuple[SourceCard, ...]
@@ -48,13 +71,21 @@ class AnswerArticle:
         return self.message.state in UNSETTLED
 
     @property
+    def takes_feedback(self) -> bool:
+        """True once it is whole, and its words are there."""
+        return self.message.state == AnswerState.FINISHED and not self.withdrawn
+
+    @property
     def route(self) -> dict[str, Any]:
         """The decision as it was stored."""
         return self.message.route or {}
 
 
-def article_of(message: Message, *, question: str, scope: AccessScope) -> AnswerArticle:
-    """An answer for a reader with this scope. Expects one of `with_sources`."""
+def article_of(
+    message: Message, *, question: Message | None, scope: AccessScope, collections: Mapping[str, str]
+) -> AnswerArticle:
+    """An answer for a reader with this scope. Expects one of `with_sources`; `collections` are names by id."""
+    limits = Limits.stored_in(question)
     withdrawn = message.is_withdrawn_from(scope)
     text = "" if withdrawn else message.text
     readable = message.citations_within(scope)
@@ -63,7 +94,12 @@ def article_of(message: Message, *, question: str, scope: AccessScope) -> Answer
     cited = markers_of(text) if finished and not message.refused else set()
     return AnswerArticle(
         message=message,
-        question=question,
+        question=question.text if question else "",
+        limits=limits,
+        limits_words=tuple(words_of(limits, collections=collections)),
+        asked=message.asked_within(scope),
+        found=found_rows(message, scope=scope),
+        feedback=next(iter(message.feedback.all()), None),
         html=render_answer(text, links={card.n: card.url for card in cards}, settled=finished and not message.refused),
         sources=cards,
         nearest=tuple(_card(citation) for citation in readable if citation.nearest),
@@ -76,6 +112,23 @@ def article_of(message: Message, *, question: str, scope: AccessScope) -> Answer
 def render_article(article: AnswerArticle, *, request: HttpRequest) -> str:
     """The article's HTML, pending or settled."""
     return render_to_string("chat/_answer.html", {"article": article}, request=request)
+
+
+def found_rows(message: Message, *, scope: AccessScope) -> tuple[FoundRow, ...]:
+    """What was found for an answer, as far as this reader may read it."""
+    return tuple(_row(found, was_asked=message.was_model_asked) for found in message.found_within(scope))
+
+
+def _row(found: FoundPassage, *, was_asked: bool) -> FoundRow:
+    fate = found.why or ("Given to the model." if was_asked else "Too far from the question.")
+    return FoundRow(
+        found=found,
+        heading=heading_path(found.heading),
+        arms=" and ".join(found.arms),
+        fate=fate,
+        is_given=was_asked and not found.reason,
+        url=reverse("web:source", args=[found.chunk_id]) if found.chunk_id else None,
+    )
 
 
 def _card(citation: Citation) -> SourceCard:

@@ -7,10 +7,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from ingestion.errors import CollectionNotFoundError
 from ingestion.selectors import collections_visible_to
 from ragapp.bootstrap import SAMPLE_COLLECTION
-from ragapp.chat.errors import QuestionEmptyError, QuestionTooLongError, TooManyQuestionsError
-from ragapp.chat.models import Conversation, Role
+from ragapp.chat.errors import LimitError, QuestionEmptyError, QuestionTooLongError, TooManyQuestionsError
+from ragapp.chat.limits import NO_LIMITS
+from ragapp.chat.models import Conversation, Message, Role
 from ragapp.chat.services import (
     QUESTION_LIMIT,
     Turn,
@@ -23,6 +25,7 @@ from ragapp.chat.services import (
 from ragapp.errors import entry_for
 from ragapp.web.access import is_fragment, not_found_as_404, person, scope_of, signed_in
 from ragapp.web.article import AnswerArticle, article_of
+from ragapp.web.filters import collection_names, limit_choices, limits_of
 
 # Questions about the sample handbook that the first start loads.
 EXAMPLE_QUESTIONS = (
@@ -55,8 +58,19 @@ def ask(request: HttpRequest) -> HttpResponseBase:
     given = request.POST.get("conversation", "")
     found = _own(request, given) if given else None
     try:
-        turn = turn_start(user=person(request), question=request.POST.get("question", ""), conversation=found)
-    except (QuestionEmptyError, QuestionTooLongError, TooManyQuestionsError) as exc:
+        turn = turn_start(
+            user=person(request),
+            question=request.POST.get("question", ""),
+            conversation=found,
+            limits=limits_of(request.POST, scope=scope_of(request)),
+        )
+    except (
+        CollectionNotFoundError,
+        LimitError,
+        QuestionEmptyError,
+        QuestionTooLongError,
+        TooManyQuestionsError,
+    ) as exc:
         return _refused(request, exc.code, conversation=found)
     page = reverse("web:conversation", args=[turn.conversation.pk])
     if not is_fragment(request):
@@ -97,8 +111,11 @@ def _own(request: HttpRequest, conversation_id: str | UUID) -> Conversation:
 def _page_context(
     request: HttpRequest, *, conversation: Conversation | None, thread: list[AnswerArticle]
 ) -> dict[str, object]:
-    has_sample = not thread and collections_visible_to(scope_of(request)).filter(name=SAMPLE_COLLECTION).exists()
+    scope = scope_of(request)
+    has_sample = not thread and collections_visible_to(scope).filter(name=SAMPLE_COLLECTION).exists()
+    limits = thread[-1].limits if thread else NO_LIMITS
     return {
+        "limits": limit_choices(limits, scope=scope),
         "conversation": conversation,
         "thread": thread,
         "examples": EXAMPLE_QUESTIONS if has_sample else (),
@@ -108,17 +125,20 @@ def _page_context(
 
 def _thread(request: HttpRequest, conversation: Conversation) -> list[AnswerArticle]:
     scope = scope_of(request)
-    thread, question = [], ""
+    names = collection_names(scope)
+    thread: list[AnswerArticle] = []
+    question: Message | None = None
     for message in with_sources(conversation.messages.all()):
         if message.role == Role.QUESTION:
-            question = message.text
+            question = message
         else:
-            thread.append(article_of(message, question=question, scope=scope))
+            thread.append(article_of(message, question=question, scope=scope, collections=names))
     return thread
 
 
 def _turn_context(request: HttpRequest, turn: Turn, *, is_new: bool) -> dict[str, object]:
-    article = article_of(turn.answer, question=turn.question.text, scope=scope_of(request))
+    scope = scope_of(request)
+    article = article_of(turn.answer, question=turn.question, scope=scope, collections=collection_names(scope))
     return {"article": article, "conversation": turn.conversation, "is_new": is_new}
 
 
@@ -131,4 +151,5 @@ def _refused(request: HttpRequest, code: str, *, conversation: Conversation | No
     thread = _thread(request, conversation) if conversation else []
     context = _page_context(request, conversation=conversation, thread=thread)
     typed = request.POST.get("question", "")
-    return render(request, "chat/page.html", {**context, "error": entry.sentence, "typed": typed}, status=422)
+    told = {"error": entry.sentence, "typed": typed}
+    return render(request, "chat/page.html", {**context, **told}, status=entry.status)

@@ -11,6 +11,7 @@ from django.urls import URLPattern
 
 from ragapp.accounts.models import ApiKey
 from ragapp.api.v1 import api
+from ragapp.chat.models import Feedback, Role
 from tests.ragapp.api.world import World
 
 # Method and address -> status for nobody, for one who reads nothing, for a reader of it, for an admin.
@@ -34,6 +35,11 @@ MATRIX = {
     "POST audit": (401, 403, 403, 200),
     "POST search": (401, 404, 200, 200),
     "POST ask": (401, 404, 200, 200),
+    "GET answers/<answer_id>/feedback": (401, 404, 200, 404),
+    "PUT answers/<answer_id>/feedback": (401, 404, 200, 404),
+    "DELETE answers/<answer_id>/feedback": (401, 404, 204, 404),
+    "GET feedback": (401, 403, 403, 200),
+    "PATCH feedback/<feedback_id>": (401, 403, 403, 200),
     "GET conversations": (401, 200, 200, 200),
     "GET conversations/<conversation_id>": (401, 404, 200, 404),
     "DELETE conversations/<conversation_id>": (401, 404, 204, 404),
@@ -70,15 +76,20 @@ def call(client: Client, route: str, world: World, **ids: object) -> Any:
         "document_id": document.pk,
         "conversation_id": world.conversation.pk,
         "page": 1,
+        **_of_the_answer(world),
     } | ids
     for name, value in known.items():
         address = address.replace(f"<{name}>", str(value))
     options = _body(route, collection_id=str(known["collection_id"]))
-    return (
-        client.generic(method, f"/api/v1/{address}")
-        if options is None
-        else client.post(f"/api/v1/{address}", **options)
-    )
+    send = {"PUT": client.put, "PATCH": client.patch}.get(method, client.post)
+    return client.generic(method, f"/api/v1/{address}") if options is None else send(f"/api/v1/{address}", **options)
+
+
+def _of_the_answer(world: World) -> dict[str, object]:
+    """The reader's answer, and what the reader thinks of it."""
+    answer = world.conversation.messages.get(role=Role.ANSWER)
+    given, _ = Feedback.objects.get_or_create(message=answer, author=world.reader.user, defaults={"thumb": "up"})
+    return {"answer_id": answer.pk, "feedback_id": given.pk}
 
 
 def _body(route: str, *, collection_id: str) -> dict[str, Any] | None:
@@ -88,6 +99,8 @@ def _body(route: str, *, collection_id: str) -> dict[str, Any] | None:
         "POST collections": {"name": "New"},
         "POST audit": {},
         "POST documents/<document_id>/reparse": {},
+        "PUT answers/<answer_id>/feedback": {"thumb": "up"},
+        "PATCH feedback/<feedback_id>": {"state": "seen"},
         "POST search": {"query": "leave", "collection_ids": [collection_id]},
         "POST ask": {"question": "How long?", "collection_ids": [collection_id]},
     }
@@ -141,15 +154,16 @@ def test_a_revoked_key_opens_no_route(route: str, world: World) -> None:
 
 @pytest.mark.parametrize("route", NAMING)
 def test_hidden_absent_and_malformed_ids_are_told_alike(route: str, world: World) -> None:
-    hidden = {"collection_id": world.vault.pk, "document_id": world.hidden.pk}
+    hidden: dict[str, object] = {"collection_id": world.vault.pk, "document_id": world.hidden.pk}
     if "conversation_id" in route:
         hidden = {"conversation_id": world.conversation.pk}
+    hidden |= {name: key for name, key in _of_the_answer(world).items() if name in route}
     client = world.outsider.client
     answers = [
         call(client, route, world, **ids)
         for ids in (hidden, dict.fromkeys(hidden, uuid4()), dict.fromkeys(hidden, "no-uuid"))
     ]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert [answer.status_code for answer in answers] == [MATRIX[route][1]] * 3
     assert len({answer.content for answer in answers}) == 1
 
 

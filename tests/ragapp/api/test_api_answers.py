@@ -83,7 +83,7 @@ def test_an_answer_is_whole_and_of_the_documented_shape(world: World, searchable
 
 
 def test_a_conversation_goes_on_and_is_its_owners_alone(world: World, searchable: Document, script: Script) -> None:
-    script(["Twelve weeks [1]."], ["On full pay [1]."])
+    script(["Twelve weeks [1]."], ["What is the pay during parental leave?"], ["On full pay [1]."])
     first = post(world.reader, "ask", question=QUESTION).json()
     second = post(world.reader, "ask", question="And the pay?", conversation_id=first["conversation_id"]).json()
     assert second["conversation_id"] == first["conversation_id"]

@@ -7,11 +7,14 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from ingestion.access import AccessScope
+from ingestion.embedding.hashing import HashingEmbedder
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp.accounts.models import User
 from ragapp.answering.answerer import Answerer
 from ragapp.answering.base import AnswerFailed, AnswerFinished, Passage, Retrieval, TextDelta
 from ragapp.chat import services, streaming
 from ragapp.chat.errors import AnswerNotFoundError
+from ragapp.chat.limits import Limits
 from ragapp.chat.models import AnswerState, Message
 from ragapp.chat.streaming import answer_events, request_stop
 from ragapp.gateway.errors import ChatModelUnavailableError
@@ -26,7 +29,19 @@ SCOPE = AccessScope(frozenset({"c"}))
 
 
 class OnePassage:
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
+    def __init__(self) -> None:
+        self.seen: list[tuple[AccessScope, Conditions]] = []
+
+    def retrieve(
+        self,
+        question: str,
+        *,
+        scope: AccessScope,
+        limit: int,
+        earlier: str = "",
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> Retrieval:
+        self.seen.append((scope, conditions))
         passage = Passage(
             chunk_id="11111111-1111-1111-1111-111111111111",
             document_id="22222222-2222-2222-2222-222222222222",
@@ -39,13 +54,14 @@ class OnePassage:
         return Retrieval(passages=(passage,), relevant=True)
 
 
-def answerer(model: ScriptedChat) -> Answerer:
+def answerer(model: ScriptedChat, retriever: OnePassage | None = None) -> Answerer:
     return Answerer(
-        retriever=OnePassage(),
+        retriever=retriever or OnePassage(),
         router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
         model=model,
         passages=4,
         generating=nullcontext,
+        embedder=HashingEmbedder,
     )
 
 
@@ -191,17 +207,22 @@ async def test_a_failed_answer_is_stored_with_its_code(user: User, turn: service
     assert (answer.state, answer.error_code, answer.text) == (AnswerState.FAILED, "model_unavailable", "25")
 
 
-async def test_a_follow_up_is_asked_with_the_question_before_it(user: User, turn: services.Turn) -> None:
+async def test_a_follow_up_is_searched_as_it_stands_alone_and_that_is_kept(user: User, turn: services.Turn) -> None:
     await Message.objects.filter(pk=turn.answer.pk).aupdate(state=AnswerState.FINISHED, text="25 days")
-    other = await sync_to_async(services.turn_start)(user=user, question="Unrelated, in its own conversation")
     start = sync_to_async(services.turn_start)
     follow_up = await start(user=user, question="And part-timers?", conversation=turn.conversation)
-    again = await start(user=user, question="And part-timers?", conversation=turn.conversation)
-    model = ScriptedChat(["Fewer."])
-    for asked in (follow_up, other, again):
-        async for _ in answer_events(asked.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE):
-            pass
-    first, second, third = (request.messages[-1].content for request in model.requests)
-    assert "Asked before: How many days?" in first
-    assert "Asked before" not in second
-    assert "Asked before: How many days?" in third, "a question that is asked again does not follow up itself"
+    model = ScriptedChat(["How many days do part-timers get?"], ["Fewer."])
+    async for _ in answer_events(follow_up.answer.pk, owner=user, answerer=answerer(model), scope=SCOPE):
+        pass
+    assert (await stored(follow_up)).asked == "How many days do part-timers get?"
+    assert (await stored(turn)).asked == ""
+
+
+async def test_the_limits_of_a_question_hold_when_it_is_answered(user: User) -> None:
+    limits = Limits(collection_ids=frozenset({"c", "taken away"}), languages=frozenset({"de"}))
+    turn = await sync_to_async(services.turn_start)(user=user, question="Wie viele Tage?", limits=limits)
+    retriever, scope = OnePassage(), AccessScope(frozenset({"c", "d"}))
+    events = answer_events(turn.answer.pk, owner=user, answerer=answerer(ScriptedChat(["25"]), retriever), scope=scope)
+    async for _ in events:
+        pass
+    assert retriever.seen == [(SCOPE, Conditions(languages=frozenset({"de"})))]

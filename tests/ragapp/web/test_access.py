@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.urls.converters import IntConverter
 
 from ragapp.accounts.services import api_key_issue
 from ragapp.web.urls import urlpatterns
@@ -21,8 +22,13 @@ POST_ONLY = {
     "document_change",
     "documents_bulk",
     "queue_retry",
+    "evaluation_start",
+    "feedback_move",
+    "feedback_take_back",
 }
 ADMINS_ONLY = {
+    "feedback",
+    "feedback_move",
     "upload",
     "document_retry",
     "document_delete",
@@ -42,6 +48,16 @@ ADMINS_ONLY = {
     "people",
     "person_change",
     "person_password",
+    "bench",
+    "evaluation",
+    "evaluation_set",
+    "evaluation_start",
+    "evaluation_compare",
+    "evaluation_case",
+    "evaluation_case_add",
+    "evaluation_case_delete",
+    "evaluation_run",
+    "evaluation_run_delete",
 }
 
 
@@ -51,7 +67,8 @@ def guarded() -> list[URLPattern]:
 
 def url_of(pattern: URLPattern, key: UUID) -> str:
     names = pattern.pattern.converters
-    return reverse(f"web:{pattern.name}", kwargs={name: 1 if name == "page" else key for name in names})
+    kwargs = {name: 1 if isinstance(kind, IntConverter) else key for name, kind in names.items()}
+    return reverse(f"web:{pattern.name}", kwargs=kwargs)
 
 
 def opened(client: Client, pattern: URLPattern, key: UUID, **headers: str) -> int:

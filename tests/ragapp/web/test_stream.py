@@ -9,6 +9,8 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from ingestion.access import AccessScope
+from ingestion.embedding.hashing import HashingEmbedder
+from ingestion.index.base import NO_CONDITIONS, Conditions
 from ragapp import wiring
 from ragapp.answering.answerer import Answerer
 from ragapp.answering.base import Passage, Retrieval
@@ -44,7 +46,15 @@ class OnePassage:
             dense=0.9,
         )
 
-    def retrieve(self, question: str, *, scope: AccessScope, limit: int, earlier: str = "") -> Retrieval:
+    def retrieve(
+        self,
+        question: str,
+        *,
+        scope: AccessScope,
+        limit: int,
+        earlier: str = "",
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> Retrieval:
         return Retrieval(passages=(self._passage,), relevant=True)
 
 
@@ -60,6 +70,7 @@ def script(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
             model=ScriptedChat(reply),  # type: ignore[arg-type]
             passages=4,
             generating=nullcontext,
+            embedder=HashingEmbedder,
         )
         monkeypatch.setattr(wiring, "answerer", lambda: answerer)
 

@@ -47,6 +47,37 @@
       || event.detail.pathInfo?.requestPath === composer.getAttribute("hx-post");
   }
 
+  // What the search is limited to stays chosen; the summary says it.
+  const limits = document.getElementById("limits");
+  function inWords(day) {
+    return day.valueAsDate.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  }
+  function sayLimits() {
+    const ticked = [...limits.querySelectorAll("input:checked")].map((box) => box.nextElementSibling.textContent);
+    const days = [...limits.querySelectorAll("input[type=date]")].filter((day) => day.value);
+    const words = [...ticked, ...days.map((day) => `${day.name.endsWith("since") ? "since" : "until"} ${inWords(day)}`)];
+    document.getElementById("limits-words").textContent = words.join(", ") || "everything";
+    limits.toggleAttribute("data-limited", words.length > 0);
+    document.getElementById("composer-error").textContent = "";
+  }
+  limits.addEventListener("change", sayLimits);
+  document.getElementById("limits-clear").addEventListener("click", () => {
+    for (const box of limits.querySelectorAll("input:checked")) box.checked = false;
+    for (const day of limits.querySelectorAll("input[type=date]")) day.value = "";
+    sayLimits();
+    limits.querySelector("input").focus();
+  });
+  document.addEventListener("click", (event) => { if (!limits.contains(event.target)) limits.open = false; });
+  composer.addEventListener("submit", () => { limits.open = false; });
+  // Kept over a reload by some browsers, whatever the page says.
+  sayLimits();
+
+  // A thumb that was given is where the keyboard goes on, once its dialog is closed.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const thumbs = event.target.closest?.(".thumbs") || document.getElementById(event.detail.target?.id ?? "");
+    if (thumbs?.matches(".thumbs")) setTimeout(() => (thumbs.querySelector("[data-given]") ?? thumbs.querySelector("a"))?.focus());
+  });
+
   // Stop
   function pending() { return thread.querySelector(".answer-pending"); }
   stop.addEventListener("click", () => {
@@ -56,7 +87,11 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    if (pending() && !document.querySelector("dialog[open]")) stop.click();
+    if (document.querySelector("dialog[open]")) return;
+    if (limits.open) {
+      limits.open = false;
+      limits.querySelector("summary").focus();
+    } else if (pending()) stop.click();
     else if (!panel.hidden) closePanel();
   });
 
