@@ -25,6 +25,9 @@ _THRESHOLD = 0.44
 _WORDS_THRESHOLD = 0.36
 # So much of a sentence's weight must a second passage add to be cited with the first.
 _COMPLETES = 0.3
+# Passages that support it about as well as the best are cited with it: they may be read in its place.
+_AS_GOOD = 0.1
+_MOST_CITED = 3
 # A sentence of so few words means something only as the answer to its question.
 _ELLIPTIC = 3
 
@@ -76,19 +79,21 @@ class Support:
         self._vectors: dict[str, Vector] = {}
 
     def supporters(self, sentence: str) -> list[int]:
-        """Indexes of the passages that support the sentence together, the best first; [] where none does."""
+        """Indexes of the passages that support the sentence, alone or together, the best first; [] where none does."""
         words = frozenset(words_of(sentence))
         if not words or not self._read:
             return []
         shares = [self._share(words, read.words) for read in self._read]
         meaning = sentence if len(words) > _ELLIPTIC else f"{self._question} {sentence}"
         scores = self._scores(meaning, shares)
-        best = max(range(len(scores)), key=scores.__getitem__)
-        if scores[best] < self._threshold:
-            return []
-        second = self._completing(words, best)
-        chosen = [best] if second is None else [best, second]
-        return chosen if self._has_numbers(sentence, chosen) else self._with_numbers(sentence, scores)
+        able = [index for index, score in enumerate(scores) if score >= self._threshold]
+        able.sort(key=lambda index: -scores[index])
+        telling = [index for index in able if self._has_numbers(sentence, [index])]
+        if telling:
+            near = [index for index in telling if scores[index] >= scores[telling[0]] - _AS_GOOD][:_MOST_CITED]
+            return near if len(near) > 1 else self._completed(words, near[0])
+        together = self._completed(words, able[0]) if able else []
+        return together if self._has_numbers(sentence, together) else []
 
     @property
     def _threshold(self) -> float:
@@ -110,17 +115,12 @@ class Support:
         wanted = self._vectors[meaning]
         return max((sum(map(operator.mul, wanted, self._vectors[span])) for span in spans), default=0.0)
 
-    def _completing(self, words: frozenset[str], best: int) -> int | None:
-        """The passage that has most of what the best one lacks, where that is much."""
-        missing = words - self._read[best].words
+    def _completed(self, words: frozenset[str], first: int) -> list[int]:
+        """With the passage that has most of what the first lacks, where that is much."""
+        missing = words - self._read[first].words
         added = [self._share(words, read.words & missing) for read in self._read]
         second = max(range(len(added)), key=added.__getitem__)
-        return second if added[second] >= _COMPLETES else None
-
-    def _with_numbers(self, sentence: str, scores: Sequence[float]) -> list[int]:
-        """The next best passage that has the sentence's numbers, where it supports the sentence at all."""
-        fitting = [i for i, score in enumerate(scores) if score >= self._threshold and self._has_numbers(sentence, [i])]
-        return [max(fitting, key=scores.__getitem__)] if fitting else []
+        return [first, second] if added[second] >= _COMPLETES else [first]
 
     def _has_numbers(self, sentence: str, chosen: Sequence[int]) -> bool:
         there = numbers_in(self._question).union(*(self._read[i].numbers for i in chosen))
