@@ -137,4 +137,10 @@ def _holders() -> set[type[models.Model]]:
     while new:
         found |= new
         new = {relation.related_model for model in new for relation in relations_to(model)} - found
+    # Where a row outlives its document, what it belongs to was blanked, and so was what belongs to that.
+    for model in tuple(found):
+        keys = [each for each in model._meta.concrete_fields if isinstance(each, models.ForeignKey)]
+        if any(k.related_model is Document and k.remote_field.on_delete is models.SET_NULL for k in keys):
+            for owner in {k.related_model for k in keys if k.remote_field.on_delete is models.CASCADE}:
+                found |= {owner, *(each.related_model for each in relations_to(owner))}
     return found

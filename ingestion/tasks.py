@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ingestion import builds, claims, engine, erasure, files, outbox, publishing, services
+from ingestion import builds, claims, engine, files, outbox, publishing, services
 from ingestion.models import ChunkEmbedding, Document, DocumentState, Erasure, IndexBuild
 from ingestion.run import work
 
@@ -85,12 +85,6 @@ def build_index(build_id: int) -> None:
     build = IndexBuild.objects.filter(pk=build_id).first()
     if build is not None:
         builds.run_here(build)
-
-
-@shared_task
-def settle_erasures() -> None:
-    """See to it that no byte of what was purged is left, and say so on the receipts."""
-    erasure.erasures_settle()
 
 
 @shared_task

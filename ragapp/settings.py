@@ -183,7 +183,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "ingestion.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
-    "erasures": {"task": "ingestion.tasks.settle_erasures", "schedule": 600.0, "options": {"expires": 600}},
+    "erasures": {"task": "ragapp.tasks.settle_erasures", "schedule": 600.0, "options": {"expires": 600}},
     "sources": {"task": "ingestion.sources.tasks.sync_sources", "schedule": 60.0, "options": {"expires": 60}},
     "answers": {"task": "ragapp.chat.tasks.tend_answers", "schedule": 30.0, "options": {"expires": 30}},
     "evaluation": {"task": "ragapp.evaluation.tasks.tend_evaluation", "schedule": 30.0, "options": {"expires": 30}},

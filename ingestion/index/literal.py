@@ -112,7 +112,8 @@ def _is_identifier(compounds: Sequence[str], *, pieces: Sequence[str], together:
         # An address, a file, a name in a program; not 'full-time' or 'and/or'.
         return len(compounds) == 1 and len(pieces) > 1 and any(mark in compounds[0] for mark in "@_.")
     if len(pieces) > 1:
-        return True
+        # A decimal, a date without its year, '24/7': nobody's name.
+        return not together.isdigit() or len(pieces) > 2 or len(together) >= _LEAST_NUMBER
     if _ORDINAL.fullmatch(together):
         return False
     return len(together) >= (_LEAST_NUMBER if together.isdigit() else _LEAST_MIXED)

@@ -152,7 +152,7 @@ class Answerer:
 
     async def _standing_alone(self, question: str, history: Sequence[PastTurn], *, scope: AccessScope) -> str | None:
         """The follow-up rewritten by the model; None where it needs no rewriting, or cannot have one."""
-        if not history or stands_alone(question):
+        if scope.is_empty or not history or stands_alone(question):
             return None
         with self._generating():
             return await condensed(question, history, model=self._model, cache_salt=scope.fingerprint)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from ingestion.access import AccessScope
 from ingestion.index.base import NO_CONDITIONS, Conditions
@@ -17,6 +18,7 @@ class PastTurn:
 
     question: str
     answer: str = ""
+    answer_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ UNSUPPORTED = "[?]"
 
 _QUOTE_LIMIT = 320
 # The second kind is ours: a model that writes it would mark its own sentence.
-_MARKER = re.compile(r"\s*(?:\[(\d{1,2})\]|\[\?\])")
+_MARKER = re.compile(r"\s*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*|\?)\](?!\()")
+# '1.' before a list's item is no number of it.
+_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)](?:\s+|$))")
+_FIRST_CELL = re.compile(r"\s*\|(?:\\.|[^|\\\n])*(?=\|)")
 # 'Yes.' and 'These are the steps:' state nothing that could be looked up.
 _FEWEST_WORDS = 2
 # A heading, or the rule under a table's head, at the beginning of a span.
@@ -54,16 +57,17 @@ def cite(text: str, passages: Passages, *, question: str, embedder: TextEmbedder
     quotes: dict[int, str] = {}
     parts, statements, supported = [], 0, 0
     for sentence, gap in sentences_of(text):
-        bare = _MARKER.sub("", sentence)
-        chosen = support.supporters(bare)
+        bare = _without_markers(sentence)
+        said = _ITEM.sub("", bare)
+        chosen = support.supporters(said) if said else []
         for index in chosen:
             numbers.setdefault(index, len(numbers) + 1)
             quotes.setdefault(index, quote_for(bare, passages[index].text))
         marks = [f"[{numbers[index]}]" for index in chosen]
-        if _is_statement(bare):
+        if _is_statement(said):
             statements, supported = statements + 1, supported + bool(chosen)
             marks = marks or [UNSUPPORTED]
-        parts.append(" ".join([bare, *marks]) + gap)
+        parts.append(_marked(bare, marks) + gap)
     sources = tuple(Source(n=n, passage=passages[index], quote=quotes[index]) for index, n in numbers.items())
     return CitedAnswer("".join(parts).strip(), sources, statements, supported)
 
@@ -77,6 +81,25 @@ def quote_for(sentence: str, text: str) -> str:
     wanted = set(words_of(sentence))
     best = max(spans, key=lambda span: len(wanted & set(words_of(span))))
     return best.strip()[:_QUOTE_LIMIT]
+
+
+def _without_markers(sentence: str) -> str:
+    """Until none is left: what stood around one may be another, as in '[[9]?]'."""
+    while (less := _MARKER.sub("", sentence)) != sentence:
+        sentence = less
+    return sentence
+
+
+def _marked(sentence: str, marks: list[str]) -> str:
+    """In the first cell of a table's row, the only one that no table drops, and on a line of its own behind a fence:
+    anywhere else they would break the Markdown.
+    """
+    told = " ".join(marks)
+    if not told:
+        return sentence
+    if cell := _FIRST_CELL.match(sentence):
+        return f"{cell.group().rstrip()} {told} {sentence[cell.end() :]}"
+    return f"{sentence}\n{told}" if sentence.rstrip().endswith(("```", "~~~")) else f"{sentence} {told}"
 
 
 def _is_statement(sentence: str) -> bool:

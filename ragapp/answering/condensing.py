@@ -83,9 +83,13 @@ def conversation(history: Sequence[PastTurn]) -> str:
 def _taken(written: str, *, question: str, history: Sequence[PastTurn]) -> str | None:
     """One line, not too long, of the conversation's own words: a model that answers or wanders is not believed."""
     text = written.strip().strip("\"'").strip()
-    known = set(words_of(" ".join([question, *(f"{turn.question} {turn.answer}" for turn in history)])))
     words = words_of(text)
     if not words or "\n" in text or len(text) > _MOST_CHARACTERS:
+        return None
+    known = set(words_of(" ".join([question, *(f"{turn.question} {turn.answer}" for turn in history)])))
+    own = set(words_of(question))
+    # The question before, said again, is not this one.
+    if 2 * len(own & set(words)) < len(own):
         return None
     new = [word for word in words if word not in known]
     return text if len(new) <= len(words) / 3 else None

@@ -4,7 +4,9 @@ import re
 
 # A single line break inside a paragraph ends nothing: source files are wrapped. One before a list item, a table row or
 # a heading does.
-_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z0-9\"'(*-])|\n{2,}|\n(?=\s*(?:[-*|#>]|\d+[.)]\s))")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?:؟])\s+(?=[^\Wa-zß-öø-ÿа-яё_]|[\"'(*-])|\n{2,}|\n(?=[^\S\n]*(?:[-*|#>]|\d+[.)]\s))"
+)
 
 
 def sentences_of(text: str) -> list[tuple[str, str]]:

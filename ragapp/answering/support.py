@@ -33,7 +33,7 @@ _ELLIPTIC = 3
 
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_GROUPED = re.compile(r"^\d{1,3}(?:[.,]\d{3})+$")
+_GROUPED = re.compile(r"^[1-9]\d{0,2}(?:[.,]\d{3})+$")
 _NUMERALS = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
     "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",

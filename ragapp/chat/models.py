@@ -98,7 +98,8 @@ class Message(models.Model):
     @property
     def was_model_asked(self) -> bool:
         """False where the search found nothing that speaks to the question: then nobody was given its passages."""
-        return not self.refused or "first_token" in (self.timings or {})
+        answered = self.state != AnswerState.FAILED and not self.refused
+        return answered or "first_token" in (self.timings or {})
 
 
 class Reading(models.Model):

@@ -1,6 +1,6 @@
 """What reads and changes conversations. Every look-up takes the owner; another person's is not found."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -119,14 +119,15 @@ def history_before(question: Message, *, scope: AccessScope) -> list[PastTurn]:
     """
     before = question.conversation.messages.filter(created_at__lt=question.created_at).order_by("-created_at")
     turns: list[PastTurn] = []
-    answer = ""
+    answer, answer_id = "", None
     for message in with_sources(before)[: 2 * HISTORY_TURNS]:
         if message.role == Role.ANSWER:
             settled = message.state == AnswerState.FINISHED and not message.refused
             answer = message.text if settled and not message.is_withdrawn_from(scope) else ""
+            answer_id = message.pk if answer else None
         elif message.text != question.text:
-            turns.insert(0, PastTurn(message.text, answer))
-            answer = ""
+            turns.insert(0, PastTurn(message.text, answer, answer_id))
+            answer, answer_id = "", None
     return turns
 
 
@@ -213,14 +214,14 @@ def answers_forget() -> int:
     return Message.objects.filter(pk__in=answers, refused=False).exclude(text="").update(text="")
 
 
-def answer_found(answer_id: UUID, found: SourcesFound) -> None:
+def answer_found(answer_id: UUID, found: SourcesFound, *, rests_on: Collection[UUID] = ()) -> None:
     """Note what was found for an answer and what was searched for, before the model's first word."""
     answer_reads(answer_id, found.passages)
     answer = Message.objects.select_related("conversation").get(pk=answer_id)
     asked = found.asked.replace("\x00", "").strip()
     if asked != question_of(answer).text.strip():
         Message.objects.filter(pk=answer_id).update(asked=asked)
-        _inherit_readings(answer)
+        _inherit_readings(answer, rests_on)
     passages = [(passage, "") for passage in found.passages]
     passages += [(dropped.passage, dropped.reason.value) for dropped in found.dropped[:DROPPED_KEPT]]
     with transaction.atomic():
@@ -235,12 +236,9 @@ def answer_found(answer_id: UUID, found: SourcesFound) -> None:
         )
 
 
-def _inherit_readings(answer: Message) -> None:
+def _inherit_readings(answer: Message, rests_on: Collection[UUID]) -> None:
     """A question that was rewritten from earlier answers rests on what they rest on, and goes with it."""
-    before = Reading.objects.filter(
-        message__conversation=answer.conversation, message__created_at__lt=answer.created_at
-    )
-    documents = before.filter(document__isnull=False).values_list("document_id", flat=True).distinct()
+    documents = Reading.objects.filter(message__in=rests_on).values_list("document_id", flat=True).distinct()
     Reading.objects.bulk_create([Reading(message=answer, document_id=key) for key in documents], ignore_conflicts=True)
 
 

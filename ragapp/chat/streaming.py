@@ -42,13 +42,13 @@ async def answer_events(
     """
     answer = await sync_to_async(services.answer_get)(answer_id, owner=owner)
     question = await sync_to_async(services.question_of)(answer)
-    history = await sync_to_async(services.history_before)(question, scope=scope)
     limits = Limits.stored_in(question)
-    told = answerer.answer(
-        question.text, scope=limits.scope_within(scope), history=history, conditions=limits.conditions
-    )
+    # Also of the history: the prefix cache is salted by what may be in a prompt.
+    within = limits.scope_within(scope)
+    history = await sync_to_async(services.history_before)(question, scope=within)
+    told = answerer.answer(question.text, scope=within, history=history, conditions=limits.conditions)
     # Shielded: a reader who leaves between the two must not leave a claim without a generation.
-    await asyncio.shield(_claim_and_start(answer.pk, told))
+    await asyncio.shield(_claim_and_start(answer.pk, told, [turn.answer_id for turn in history if turn.answer_id]))
     generation = await _found(answer.pk)
     if generation is None:
         return
@@ -122,25 +122,27 @@ class _Generation:
 _running: dict[UUID, _Generation] = {}
 
 
-async def _claim_and_start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None]) -> None:
+async def _claim_and_start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], rests_on: list[UUID]) -> None:
     # Nothing is awaited between claim and start: a second reader of this process finds the generation.
     if await sync_to_async(services.answer_claim)(answer_id):
-        _start(answer_id, events)
+        _start(answer_id, events, rests_on)
 
 
-def _start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None]) -> None:
+def _start(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], rests_on: list[UUID]) -> None:
     generation = _running[answer_id] = _Generation()
-    generation.task = asyncio.create_task(_generate(answer_id, events, generation))
+    generation.task = asyncio.create_task(_generate(answer_id, events, generation, rests_on))
 
 
-async def _generate(answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], generation: _Generation) -> None:
+async def _generate(
+    answer_id: UUID, events: AsyncGenerator[AnswerEvent, None], generation: _Generation, rests_on: list[UUID]
+) -> None:
     text: list[str] = []
     settled = False
     try:
         async with aclosing(_until(generation.stop, events)) as following:
             async for event in following:
                 if isinstance(event, SourcesFound):
-                    await _in_database(services.answer_found)(answer_id, event)
+                    await _in_database(services.answer_found)(answer_id, event, rests_on=rests_on)
                 elif isinstance(event, TextDelta):
                     text.append(event.text)
                 elif isinstance(event, AnswerFinished | AnswerFailed):

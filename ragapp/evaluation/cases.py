@@ -22,7 +22,7 @@ from ragapp.evaluation.question_set import Question, QuestionSet, Turn
 
 NAME_LIMIT = 200
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f/\\#]+")
-_MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
+_MARKER = re.compile(r"\s*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*|\?)\]")
 
 
 @dataclass(frozen=True)

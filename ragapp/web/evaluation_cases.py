@@ -91,6 +91,10 @@ def change(request: HttpRequest, case_id: UUID) -> HttpResponseBase:
     form = CaseForm(request.POST or None, initial={"expected": row.expected, "answerable": case.answerable})
     # A POST with both left empty is one, too.
     form.is_bound = request.method == "POST"
+    if request.method == "POST" and case.is_withdrawn and not request.POST.get("withdrawn"):
+        # The form was opened before the deletion: its words may be the deleted document's.
+        messages.error(request, "A document behind this case was deleted meanwhile. Say anew what is right.")
+        return redirect("web:evaluation_case", case.pk)
     if request.method == "POST" and form.is_valid():
         case_change(case, expected=form.cleaned_data["expected"], answerable=form.cleaned_data["answerable"])
         messages.success(request, "The case was changed.")

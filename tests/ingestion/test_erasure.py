@@ -260,7 +260,8 @@ def held():
 secret.delete()
 with connection.cursor() as cursor:
     cursor.execute("VACUUM")
-print(len(held()), {each._meta.db_table for each in _holders()} >= {'chat_citation', 'ingestion_chunkembedding'})
+WANTED = {"chat_citation", "ingestion_chunkembedding", "chat_message", "chat_feedback", "evaluation_evaluationcase"}
+print(len(held()), {each._meta.db_table for each in _holders()} >= WANTED)
 assert _database_cleaned()
 assert _database_cleaned()
 print(held())

@@ -149,3 +149,36 @@ def test_the_models_own_refusal_is_recognised(text: str) -> None:
 @pytest.mark.parametrize("text", ["You get 25 days.", "Employees who don't know whom to ask go to HR."])
 def test_an_answer_is_no_refusal(text: str) -> None:
     assert not is_refusal(text)
+
+
+def test_markers_of_several_sources_are_the_models_and_go_too() -> None:
+    assert cite("Lunch is free for all [1, 2].", PASSAGES).text == "Lunch is free for all. [?]"
+    assert cite("Staff get 25 days of annual leave [1, 3].", PASSAGES).text.endswith("annual leave. [1]")
+
+
+def test_the_number_of_a_lists_item_is_no_number_of_it() -> None:
+    assert cite("7. Staff get 25 days of annual leave.\n8) Trips abroad need form TR-14.", PASSAGES).text == (
+        "7. Staff get 25 days of annual leave. [1]\n8) Trips abroad need form TR-14. [2]"
+    )
+
+
+def test_marks_break_neither_table_nor_fence() -> None:
+    table = "| Leave | Days of annual leave |\n|---|---|\n| Staff | 25 days of annual leave |"
+    assert cite(table, PASSAGES).text.splitlines()[-1] == "| Staff [1] | 25 days of annual leave |"
+    assert cite(table, PASSAGES).text.splitlines()[1] == "|---|---|"
+    assert "```\n[1]" in cite("```\nstaff get 25 days of annual leave\n```", PASSAGES).text
+
+
+@pytest.mark.parametrize(
+    ("true", "invented"),
+    [
+        ("Urlaub dauert zwanzig Tage im Jahr.", "Änderungen genehmigt der Papst persönlich."),
+        ("Отпуск длится двадцать дней.", "Слоны поют тихо каждое утро."),
+    ],
+)
+def test_sentences_end_in_other_scripts_too(true: str, invented: str) -> None:
+    assert cite(f"{true} {invented}", [passage(true)]).text == f"{true} [1] {invented} [?]"
+
+
+def test_a_decimal_is_no_grouped_number() -> None:
+    assert not cite("The dose is 0.125 mg a day.", [passage("The dose is 125 mg a day.")]).sources

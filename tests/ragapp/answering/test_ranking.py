@@ -166,3 +166,10 @@ def test_a_bare_identifier_opens_the_gate_that_no_cosine_would() -> None:
     index = FixedIndex(hit("a", "a", 0.5, dense=0.1))
     assert retriever(index, named).retrieve("INV-2024-00417", scope=SCOPE, limit=2).relevant
     assert not retriever(index, named).retrieve("INV-2024-00418", scope=SCOPE, limit=2).relevant
+
+
+def test_a_decimal_in_a_question_opens_no_gate() -> None:
+    index = FixedIndex(hit("a", "a", 0.5, dense=0.02))
+    overtime = passage("a", "Overtime is paid at 1.5 times the hourly rate, 24/7.")
+    question = "How do I make jam from 1.5 kg of plums, 24/7?"
+    assert not retriever(index, overtime).retrieve(question, scope=SCOPE, limit=2).relevant

@@ -7,7 +7,7 @@ import pytest
 from ingestion.access import AccessScope
 from ingestion.models import Chunk, Collection, Document, DocumentState
 from ragapp.accounts.models import User
-from ragapp.answering.base import Dropped, Passage, Reason, SourcesFound
+from ragapp.answering.base import Dropped, Passage, PastTurn, Reason, SourcesFound
 from ragapp.chat import services
 from ragapp.chat.models import FoundPassage, Message
 from ragapp.chat.schema import answer_body
@@ -153,7 +153,11 @@ def test_what_was_searched_for_is_told_as_long_as_what_it_rests_on_may_be_read(u
     first = services.turn_start(user=user, question="What is secret?")
     services.answer_found(first.answer.pk, SourcesFound(asked="What is secret?", passages=(passage(pay),)))
     second = services.turn_start(user=user, question="And of that?", conversation=first.conversation)
-    services.answer_found(second.answer.pk, SourcesFound(asked="How much of 12,000?", passages=(passage(leave),)))
+    services.answer_found(
+        second.answer.pk,
+        SourcesFound(asked="How much of 12,000?", passages=(passage(leave),)),
+        rests_on=[first.answer.pk],
+    )
     answer = services.answer_get(second.answer.pk, owner=user)
     assert answer_body(answer, scope=scope_of(leave, pay))["asked"] == "How much of 12,000?"
     assert answer_body(answer, scope=scope_of(leave))["asked"] is None
@@ -176,3 +180,60 @@ def test_many_answers_with_what_was_found_take_a_fixed_number_of_queries(
     with django_assert_max_num_queries(6):  # type: ignore[operator]
         for message in services.with_sources(conversation.messages.all()):
             answer_body(message, scope=scope_of(leave))
+
+
+def answered(user: User, chunk: Chunk, *, refused: bool = False) -> services.Turn:
+    turn = services.turn_start(user=user, question="What is the pay?")
+    services.answer_found(turn.answer.pk, SourcesFound(asked="What is the pay?", passages=(passage(chunk),)))
+    Message.objects.filter(pk=turn.answer.pk).update(state="finished", text="It is 12.", refused=refused)
+    return turn
+
+
+def followed_up(user: User, first: services.Turn, chunk: Chunk, *, before: list[PastTurn], asked: str) -> Message:
+    """A follow-up that was rewritten from these turns, answered from `chunk`."""
+    turn = services.turn_start(user=user, question="And of it?", conversation=first.conversation)
+    services.answer_found(
+        turn.answer.pk,
+        SourcesFound(asked=asked, passages=(passage(chunk),)),
+        rests_on=[each.answer_id for each in before if each.answer_id],
+    )
+    Message.objects.filter(pk=turn.answer.pk).update(state="finished", text=f"{asked} 25 days.")
+    return services.answer_get(turn.answer.pk, owner=user)
+
+
+def history_of(user: User, first: services.Turn, scope: AccessScope) -> list[PastTurn]:
+    asked = services.turn_start(user=user, question="And of it?", conversation=first.conversation)
+    before = services.history_before(asked.question, scope=scope)
+    asked.question.delete()
+    asked.answer.delete()
+    return before
+
+
+def test_an_answer_that_may_not_be_read_any_more_is_no_history_and_takes_no_later_one_along(user: User) -> None:
+    pay, leave = chunk_of("pay"), chunk_of("leave")
+    first = answered(user, pay)
+    before = history_of(user, first, scope_of(leave))
+    assert before == [PastTurn("What is the pay?")]
+    assert not followed_up(user, first, leave, before=before, asked="And the pay?").is_withdrawn_from(scope_of(leave))
+
+
+def test_the_near_misses_of_a_refusal_take_no_later_answer_along(user: User) -> None:
+    pay, leave = chunk_of("pay"), chunk_of("leave")
+    first = answered(user, pay, refused=True)
+    before = history_of(user, first, scope_of(pay, leave))
+    answer = followed_up(user, first, leave, before=before, asked="And the pay?")
+    pay.document.delete()
+    services.answers_forget()
+    assert Message.objects.get(pk=answer.pk).text == "And the pay? 25 days."
+
+
+def test_what_was_deleted_while_a_question_was_rewritten_leaves_no_words(user: User) -> None:
+    pay, leave = chunk_of("pay"), chunk_of("leave")
+    first = answered(user, pay)
+    before = history_of(user, first, scope_of(pay, leave))
+    assert before[0].answer == "It is 12."
+    pay.document.delete()
+    answer = followed_up(user, first, leave, before=before, asked="And of the pay of 12?")
+    services.answers_forget()
+    answer.refresh_from_db()
+    assert (answer.asked, answer.text) == ("", "")
