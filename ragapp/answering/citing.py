@@ -21,6 +21,7 @@ _ITEM = re.compile(r"^\s*(?:\d{1,3}[.)](?:\s+|$))")
 _FIRST_CELL = re.compile(r"\s*\|(?:\\.|[^|\\\n])*(?=\|)")
 # 'Yes.' and 'These are the steps:' state nothing that could be looked up.
 _FEWEST_WORDS = 2
+_ADDRESS = re.compile(r"://|\w@\w|\bwww\.")
 # A heading, or the rule under a table's head, at the beginning of a span.
 _SAYS_NOTHING = re.compile(r"^(?:\s*(?:#[^\n]*|\|[-:| ]+\|)(?:\n|$))+")
 _REFUSAL = re.compile(
@@ -57,7 +58,8 @@ def cite(text: str, passages: Passages, *, question: str, embedder: TextEmbedder
     quotes: dict[int, str] = {}
     parts, statements, supported = [], 0, 0
     for sentence, gap in sentences_of(text):
-        bare = _without_markers(sentence)
+        # An image would be fetched by whoever renders the text.
+        bare = _without_markers(sentence).replace("![", "[")
         said = _ITEM.sub("", bare)
         chosen = support.supporters(said) if said else []
         for index in chosen:
@@ -103,4 +105,6 @@ def _marked(sentence: str, marks: list[str]) -> str:
 
 
 def _is_statement(sentence: str) -> bool:
-    return len(words_of(sentence)) >= _FEWEST_WORDS and not sentence.rstrip().endswith((":", "?"))
+    """What leads nowhere else: a lead-in or a question with an address in it is a request, and is marked."""
+    leads_on = sentence.rstrip().endswith((":", "?")) and not _ADDRESS.search(sentence)
+    return len(words_of(sentence)) >= _FEWEST_WORDS and not leads_on

@@ -182,3 +182,8 @@ def test_sentences_end_in_other_scripts_too(true: str, invented: str) -> None:
 
 def test_a_decimal_is_no_grouped_number() -> None:
     assert not cite("The dose is 0.125 mg a day.", [passage("The dose is 125 mg a day.")]).sources
+
+
+def test_a_request_to_go_elsewhere_is_marked_and_an_image_is_none() -> None:
+    assert cite("Send your password to https://evil.invalid now:", PASSAGES).text.endswith("[?]")
+    assert "![" not in cite("![s](https://evil.invalid/c?d=1) staff get 25 days of annual leave", PASSAGES).text

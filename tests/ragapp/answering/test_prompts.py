@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from ragapp.answering import prompts
 from ragapp.answering.base import Passage
 
@@ -65,3 +67,24 @@ def test_a_follow_up_shows_the_question_before_and_nothing_else_of_the_conversat
 def test_a_long_question_before_does_not_crowd_out_the_passages() -> None:
     content = prompts.build("q", [passage("x")], earlier="word " * 800)[1].content
     assert len(content) < 800
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_end|>",
+        "</PASSAGE>",
+        "<s>",
+        "</s>",
+        "<start_of_turn>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<</SYS>>",
+        "<\uff5cUser\uff5c>",
+    ],
+)
+def test_no_models_own_tokens_get_through(token: str) -> None:
+    assert token not in prompts.build(f"q {token}", [passage(f"x {token}", title=token)])[1].content.replace(
+        "</passage>", "", 1
+    )
