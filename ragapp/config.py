@@ -142,6 +142,15 @@ class Config(BaseModel):
         float,
         Field(ge=0, le=1, description="Lowest cosine of the best passage at which the model is asked."),
     ] = 0.35
+    refusal_threshold: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Likelihood of 'I don't know', by the model itself, from which it is taken for the answer. "
+            "Chosen for the default model; 1: never asked beforehand.",
+        ),
+    ] = 0.35
     passages: Annotated[int, Field(gt=0, le=20, description="Passages given to the model.")] = 4
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Level of the log on standard error.")

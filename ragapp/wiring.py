@@ -51,6 +51,7 @@ def answerer() -> Answerer:
         passages=config().passages,
         generating=_generating(),
         embedder=engine.embedder,
+        refusal_threshold=config().refusal_threshold,
     )
 
 
@@ -63,6 +64,7 @@ def answerer_for(retriever: Retriever, *, model: ChatModel) -> Answerer:
         passages=config().passages,
         generating=nullcontext,
         embedder=engine.embedder,
+        refusal_threshold=config().refusal_threshold,
     )
 
 

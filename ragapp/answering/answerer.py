@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
+from functools import partial
 
 from ingestion.access import AccessScope
 from ingestion.errors import EmbedderUnavailableError, IngestionError
@@ -26,7 +27,7 @@ from ragapp.answering.base import (
 from ragapp.answering.condensing import condensed, stands_alone
 from ragapp.answering.selection import select
 from ragapp.answering.support import TextEmbedder
-from ragapp.gateway.base import ChatModel, ChatRequest, Usage
+from ragapp.gateway.base import ChatDelta, ChatMessage, ChatModel, ChatRequest, Usage
 from ragapp.gateway.errors import GatewayError
 from ragapp.gateway.router import Router
 
@@ -37,7 +38,7 @@ MAX_ANSWER_TOKENS = 320
 NEAREST_DOCUMENTS = 3
 # So many times the passages that the model gets are looked at: copies go, and documents take turns.
 _CONSIDERED = 3
-# Refused where nothing relevant was found (the model was not asked) or where the model says so.
+# Refused where nothing relevant was found (the model was not asked), where it would rather, or where it says so.
 _NOTHING = citing.CitedAnswer(NOT_IN_DOCUMENTS, ())
 
 
@@ -53,13 +54,16 @@ class Answerer:
         passages: int,
         generating: Callable[[], AbstractContextManager[None]],
         embedder: Callable[[], TextEmbedder],
+        refusal_threshold: float = 1.0,
     ) -> None:
+        """`refusal_threshold`: the likelihood of 'I don't know' from which it is taken for the answer; 1 is never."""
         self._retriever = retriever
         self._router = router
         self._model = model
         self._passages = passages
         self._generating = generating
         self._embedder = embedder
+        self._refusal_threshold = refusal_threshold
 
     async def answer(
         self,
@@ -108,13 +112,12 @@ class Answerer:
         timings |= {**found.timings, "retrieve": time.perf_counter() - started}
         usage, truncated = Usage(), False
         if found.relevant:
-            request = ChatRequest(
-                messages=prompts.build(question, chosen.given, earlier=earlier, asked=asked or ""),
-                max_tokens=MAX_ANSWER_TOKENS,
-                cache_salt=scope.fingerprint,
-            )
+            asking = partial(prompts.build, question, chosen.given, earlier=earlier, asked=asked or "")
             with self._generating():
-                async with aclosing(self._model.stream(request)) as deltas:
+                held = not await self._is_doubtful(asking(ending=prompts.CHECK), scope=scope)
+                timings["check"] = time.perf_counter() - started - timings["retrieve"]
+                request = self._request(asking(), scope=scope)
+                async with aclosing(self._model.stream(request) if held else _nothing()) as deltas:
                     async for delta in deltas:
                         usage = delta.usage or usage
                         truncated = truncated or delta.finish_reason == "length"
@@ -142,6 +145,23 @@ class Answerer:
             supported=cited.supported,
         )
 
+    async def _is_doubtful(self, messages: tuple[ChatMessage, ...], *, scope: AccessScope) -> bool:
+        """Whether the model would rather say that it does not know. A server that tells no likelihoods is not asked
+        again in words: then the answer itself decides.
+        """
+        if self._refusal_threshold >= 1.0:
+            return False
+        try:
+            likely = await self._model.begins_with(self._request(messages, scope=scope), token=prompts.REFUSES)
+        except GatewayError as exc:
+            # Where it is more than this that the server cannot do, the answer fails with the same.
+            logger.warning("no likelihood: %s: %s", exc.code, exc)
+            return False
+        return likely is not None and likely >= self._refusal_threshold
+
+    def _request(self, messages: tuple[ChatMessage, ...], *, scope: AccessScope) -> ChatRequest:
+        return ChatRequest(messages=messages, max_tokens=MAX_ANSWER_TOKENS, cache_salt=scope.fingerprint)
+
     def _cited(self, raw: str, passages: Passages, *, question: str) -> citing.CitedAnswer:
         """By words alone where the embedder has gone since the search: the answer is there, and is not thrown away."""
         try:
@@ -156,6 +176,11 @@ class Answerer:
             return None
         with self._generating():
             return await condensed(question, history, model=self._model, cache_salt=scope.fingerprint)
+
+
+async def _nothing() -> AsyncGenerator[ChatDelta, None]:
+    return
+    yield
 
 
 def _nearest(passages: tuple[Passage, ...]) -> tuple[Source, ...]:

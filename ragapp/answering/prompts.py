@@ -2,6 +2,8 @@
 the model server's prefix cache holds them; passages and question come last.
 """
 
+import re
+
 from ragapp.answering.base import Passage, Passages
 from ragapp.gateway.base import ChatMessage
 
@@ -17,24 +19,34 @@ SYSTEM = (
 What should be done about cases stands behind the question: there a small model heeds it, and here it does not.
 """
 
-_CASES = "(If the answer depends on something, give every case.)"
+ANSWER = "(If the answer depends on something, give every case.)"
+CHECK = "(If the passages do not contain the answer, reply exactly: I don't know.)"
+REFUSES = "I"
+"""The first token of 'I don't know', told beside the answers that a question can have."""
 
 _MOST_EARLIER_CHARS = 500
+_CONTROL = re.compile(
+    r"<[|\uff5c]|[|\uff5c]>|</?passage|</?s>|</?(?:start|end)_of_turn>|<</?SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS)\]",
+    re.IGNORECASE,
+)
 _OPEN, _CLOSE = "<passage", "</passage>"
 
 
-def build(question: str, passages: Passages, *, earlier: str = "", asked: str = "") -> tuple[ChatMessage, ...]:
+def build(
+    question: str, passages: Passages, *, earlier: str = "", asked: str = "", ending: str = ANSWER
+) -> tuple[ChatMessage, ...]:
     """The messages for a grounded answer; passage i of `passages` is numbered i + 1.
 
     `asked` is the question made to stand alone, where that was needed. Of the conversation the model sees the question
-    `earlier` alone, the asker's own words: answers before are no source.
+    `earlier` alone, the asker's own words: answers before are no source. With `ending` CHECK, how the reply begins
+    tells whether the passages hold the answer; the prompts of check and answer are the same up to there.
     """
     blocks = "\n".join(_fenced(n, passage) for n, passage in enumerate(passages, start=1))
     before = f"Asked before: {_plain(earlier)[:_MOST_EARLIER_CHARS]}\n" if earlier else ""
     meaning = f"\nThat is: {_plain(asked)}" if asked else ""
     return (
         ChatMessage("system", SYSTEM),
-        ChatMessage("user", f"Passages:\n{blocks}\n\n{before}Question: {_plain(question)}{meaning}\n{_CASES}"),
+        ChatMessage("user", f"Passages:\n{blocks}\n\n{before}Question: {_plain(question)}{meaning}\n{ending}"),
     )
 
 
@@ -45,10 +57,5 @@ def _fenced(n: int, passage: Passage) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that can neither close the fence nor pose as a chat template's own token."""
-    return (
-        text.replace("<|", "< |")
-        .replace("|>", "| >")
-        .replace("<passage", "< passage")
-        .replace("</passage", "< /passage")
-    )
+    """Text that can neither close the fence nor pose as a chat template's own token, whichever model it is of."""
+    return _CONTROL.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)

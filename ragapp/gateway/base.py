@@ -91,6 +91,13 @@ class ChatModel(Protocol):
         """Deltas as they are generated. Closing the iterator frees the model. Raises a ChatModelError."""
         ...
 
+    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
+        """How likely the reply's first token is this one, 0..1; None where the server does not say.
+
+        Raises a ChatModelError.
+        """
+        ...
+
     async def is_ready(self) -> bool:
         """True where a question would be answered now."""
         ...

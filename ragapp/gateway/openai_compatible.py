@@ -1,6 +1,7 @@
 """A chat model behind an OpenAI-compatible endpoint inside the perimeter: vLLM, or the child server."""
 
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ragapp.gateway.errors import (
 
 _CONNECT_S, _READ_S = 5.0, 180.0
 _READY_S = 10.0
+_TOLD = 20
 _UNAVAILABLE = frozenset({401, 403, 404, 500, 502, 503, 504})
 _BUSY = frozenset({408, 409, 425, 429})
 
@@ -62,6 +64,19 @@ class OpenAICompatibleChat:
                 raise ChatModelUnavailableError(f"{type(exc).__name__}: {exc}") from exc
         if not finished:
             raise ChatModelUnavailableError("the stream ended before it was done")
+
+    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
+        """From the log probabilities of the first token, of which the servers tell the twenty likeliest."""
+        endpoint = await self._endpoint()
+        body = self._body(request) | {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOLD, "stream": False}
+        del body["stream_options"]
+        async with _client(endpoint, read_s=_READ_S) as client:
+            try:
+                response = await client.post(f"{endpoint.base_url}/chat/completions", json=body)
+                await _raise_for_status(response)
+            except httpx.HTTPError as exc:
+                raise ChatModelUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+        return _likelihood(response.content, token)
 
     async def is_ready(self) -> bool:
         """True where the server lists its models; a loading or dead one does not."""
@@ -107,6 +122,16 @@ async def _raise_for_status(response: httpx.Response) -> None:
     if response.status_code in _UNAVAILABLE:
         raise ChatModelUnavailableError(message)
     raise ChatModelError(message)
+
+
+def _likelihood(content: bytes, token: str) -> float | None:
+    try:
+        first = json.loads(content)["choices"][0]["logprobs"]["content"][0]
+        told = {each["token"].strip(): float(each["logprob"]) for each in first["top_logprobs"]}
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        # Servers may leave them out, or refuse to count them.
+        return None
+    return math.exp(told[token]) if token in told else 0.0
 
 
 def _delta(data: str) -> ChatDelta:

@@ -14,9 +14,15 @@ class ScriptedChat:
     name = "scripted"
 
     def __init__(
-        self, *replies: Sequence[str | ChatModelError], pause_s: float = 0.0, finish_reason: str = "stop"
+        self,
+        *replies: Sequence[str | ChatModelError],
+        pause_s: float = 0.0,
+        finish_reason: str = "stop",
+        doubt: float | None = None,
     ) -> None:
         self.requests: list[ChatRequest] = []
+        self.checks: list[ChatRequest] = []
+        self._doubt = doubt
         self._replies = deque(replies)
         self._pause_s = pause_s
         self._finish_reason = finish_reason
@@ -37,6 +43,11 @@ class ScriptedChat:
                 completion_tokens=len(pieces),
             ),
         )
+
+    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
+        """The same `doubt` for every request."""
+        self.checks.append(request)
+        return self._doubt
 
     async def is_ready(self) -> bool:
         """Always."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_STAGES = ("retrieve", "first_token", "cite", "total")
+_STAGES = ("retrieve", "check", "first_token", "cite", "total")
 
 
 def lines_of(report: Mapping[str, Any], *, head: str) -> Iterator[str]:

@@ -223,6 +223,7 @@ def _of_answers(options: dict[str, Any], *, model: ChatModel, judge: Judge | Non
                 "model": model.name,
                 "passages": configured.passages,
                 "relevance_threshold": configured.relevance_threshold,
+                "refusal_threshold": configured.refusal_threshold,
                 "chunk_tokens": configured.ingestion.chunk_tokens,
             },
             progress=progress,

@@ -65,7 +65,9 @@ class FixedRetriever:
         return self._found
 
 
-def answerer(model: ScriptedChat, retriever: FixedRetriever, ledger: MemoryLedger | None = None) -> Answerer:
+def answerer(
+    model: ScriptedChat, retriever: FixedRetriever, ledger: MemoryLedger | None = None, refusal_threshold: float = 0.5
+) -> Answerer:
     return Answerer(
         retriever=retriever,
         router=Router(ledger=ledger or MemoryLedger(KEY), question_hash=KEY.question_hash),
@@ -73,6 +75,7 @@ def answerer(model: ScriptedChat, retriever: FixedRetriever, ledger: MemoryLedge
         passages=4,
         generating=nullcontext,
         embedder=HashingEmbedder,
+        refusal_threshold=refusal_threshold,
     )
 
 
@@ -90,7 +93,7 @@ async def test_events_come_in_order_and_end_with_a_cited_answer() -> None:
     assert [source.passage for source in finished.sources] == [PASSAGE]
     assert finished.decision.verdict is Verdict.INSIDE
     assert finished.usage.completion_tokens == 2
-    assert set(finished.timings) == {"retrieve", "first_token", "cite", "total"}
+    assert set(finished.timings) == {"retrieve", "check", "first_token", "cite", "total"}
 
 
 async def test_the_model_is_asked_the_built_prompt_with_a_salt_per_rights() -> None:
@@ -190,3 +193,27 @@ async def test_a_whole_question_is_not_rewritten() -> None:
     question = "How many days of annual leave do employees of Oslo get?"
     await collect(answerer(model, FixedRetriever(PASSAGE)).answer(question, scope=SCOPE, history=history))
     assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(("doubt", "is_refused"), [(0.5, True), (0.49, False), (None, False)])
+async def test_the_models_doubt_refuses_before_a_word_is_written(doubt: float | None, is_refused: bool) -> None:
+    model = ScriptedChat(["25 days of annual leave."], doubt=doubt)
+    finished = (await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many days?", scope=SCOPE)))[-1]
+    assert isinstance(finished, AnswerFinished)
+    assert finished.refused is is_refused
+    assert [source.passage for source in finished.nearest] == ([PASSAGE] if is_refused else [])
+    assert len(model.requests) == (0 if is_refused else 1)
+
+
+async def test_doubt_is_asked_for_with_the_prompt_of_the_answer_but_for_its_ending() -> None:
+    model = ScriptedChat(["25 days."], doubt=0.0)
+    await collect(answerer(model, FixedRetriever(PASSAGE)).answer("How many days?", scope=SCOPE))
+    check, answer = (each[0].messages[1].content for each in (model.checks, model.requests))
+    assert check.removesuffix(prompts.CHECK) == answer.removesuffix(prompts.ANSWER)
+    assert model.checks[0].cache_salt == SCOPE.fingerprint
+
+
+async def test_a_threshold_of_one_asks_for_no_doubt() -> None:
+    model = ScriptedChat(["25 days."], doubt=1.0)
+    await collect(answerer(model, FixedRetriever(PASSAGE), refusal_threshold=1.0).answer("How many?", scope=SCOPE))
+    assert model.checks == []

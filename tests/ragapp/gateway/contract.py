@@ -1,6 +1,7 @@
 """What every chat model must do, whichever adapter and server is behind it."""
 
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,13 @@ class ChatModelContract:
         endless = ChatRequest(messages=(ChatMessage("user", "word " * 40_000),), max_tokens=8)
         with pytest.raises(ChatModelError):
             await _all(model, endless)
+
+    async def test_it_tells_how_likely_a_reply_begins(self, model: ChatModel) -> None:
+        said = _text(await _all(model, replace(QUESTION, max_tokens=1)))
+        likely = await model.begins_with(QUESTION, token=said.strip())
+        assert likely is not None
+        assert 0.0 < likely <= 1.0
+        assert await model.begins_with(QUESTION, token="no token is as long as this") == 0.0
 
     async def test_it_says_that_it_is_ready(self, model: ChatModel) -> None:
         assert await model.is_ready()

@@ -100,6 +100,20 @@ async def test_whatever_a_server_does_is_one_of_our_errors(reply: bytes, error: 
             await _drain(chat(endpoint))
 
 
+@pytest.mark.parametrize(
+    "body", [b"not json", b"[]", b'{"choices": []}', b'{"choices": [{"logprobs": null}]}', b'{"choices": [{}]}']
+)
+async def test_a_server_that_tells_no_likelihoods_has_none(body: bytes) -> None:
+    async with _server(_http("200 OK", body)) as endpoint:
+        assert await chat(endpoint).begins_with(QUESTION, token="I") is None
+
+
+async def test_a_server_that_refuses_to_tell_likelihoods_is_one_of_our_errors() -> None:
+    async with _server(_http("400 Bad Request", b'{"error": "logprobs"}')) as endpoint:
+        with pytest.raises(ChatModelError):
+            await chat(endpoint).begins_with(QUESTION, token="I")
+
+
 async def test_a_server_that_is_not_there_is_unavailable_and_not_ready() -> None:
     async with _server(b"") as endpoint:
         pass
