@@ -42,9 +42,9 @@ def _answer_under_way(database: sqlite3.Connection) -> None:
         " values (?, 'Q', 0, ?, ?, ?)",
         ("c" * 32, now, now, owner),
     )
-    columns = "id, role, state, text, refused, truncated, error_code, claimed_at, created_at, conversation_id"
+    columns = "id, role, state, text, asked, refused, truncated, error_code, claimed_at, created_at, conversation_id"
     database.execute(
-        f"insert into chat_message ({columns}) values (?, 'answer', 'streaming', '', 0, 0, '', ?, ?, ?)",  # noqa: S608
+        f"insert into chat_message ({columns}) values (?, 'answer', 'streaming', '', '', 0, 0, '', ?, ?, ?)",  # noqa: S608
         ("d" * 32, now, now, "c" * 32),
     )
 
