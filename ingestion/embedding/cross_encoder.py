@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.embedding.sentence_transformer import has_bfloat16, translated
+from ingestion.embedding.sentence_transformer import readied, translated
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -53,19 +53,13 @@ class CrossEncoderScorer:
             return self._loaded
 
     def _load(self) -> "CrossEncoder":
-        import torch
         from sentence_transformers import CrossEncoder
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        torch.set_num_threads(self._threads)
         source = str(self._path) if self._path else self.name
-        model: CrossEncoder = CrossEncoder(
-            source, num_labels=1, device=self._device, local_files_only=self._path is not None
+        model: CrossEncoder = readied(
+            lambda: CrossEncoder(source, num_labels=1, device=self._device, local_files_only=self._path is not None),
+            threads=self._threads,
         )
-        if model.device.type == "cpu" and has_bfloat16():
-            model = model.to(torch.bfloat16)
-        model.eval()
         # The fast tokenizer sets its truncation on first use, and then must not be in use by another thread.
         model.predict([("warm", "up")], show_progress_bar=False)
         return model

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ingestion.embedding.base import Vector
 from ingestion.errors import EmbedderUnavailableError
@@ -88,17 +88,13 @@ class SentenceTransformerEmbedder:
             return self._loaded
 
     def _load(self) -> "SentenceTransformer":
-        import torch
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        torch.set_num_threads(self._threads)
         source = str(self._path) if self._path else self.name
-        model = SentenceTransformer(source, device=self._device, local_files_only=self._path is not None)
-        if model.device.type == "cpu" and has_bfloat16():
-            model = model.to(torch.bfloat16)
-        model.eval()
+        model = readied(
+            lambda: SentenceTransformer(source, device=self._device, local_files_only=self._path is not None),
+            threads=self._threads,
+        )
         # The fast tokenizer sets its truncation on first use, and then must not be in use by another thread.
         model.encode(["warm up"], show_progress_bar=False)
         return model
@@ -126,6 +122,22 @@ class SentenceTransformerEmbedder:
         except (OSError, ValueError):
             return {}
         return config
+
+
+def readied(make: Callable[[], _T], *, threads: int) -> _T:
+    """A model of this library, made and set for use: no bars, so many threads of torch, in half precision where the
+    processor computes in it.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.set_num_threads(threads)
+    model: Any = make()
+    if model.device.type == "cpu" and has_bfloat16():
+        model = model.to(torch.bfloat16)
+    model.eval()
+    return cast(_T, model)
 
 
 def has_bfloat16() -> bool:

@@ -114,10 +114,10 @@ class Answerer:
         if found.relevant:
             asking = partial(prompts.build, question, chosen.given, earlier=earlier, asked=asked or "")
             with self._generating():
-                held = not await self._is_doubtful(asking(ending=prompts.CHECK), scope=scope)
+                is_doubtful = await self._is_doubtful(asking(ending=prompts.CHECK), scope=scope)
                 timings["check"] = time.perf_counter() - started - timings["retrieve"]
                 request = self._request(asking(), scope=scope)
-                async with aclosing(self._model.stream(request) if held else _nothing()) as deltas:
+                async with aclosing(_nothing() if is_doubtful else self._model.stream(request)) as deltas:
                     async for delta in deltas:
                         usage = delta.usage or usage
                         truncated = truncated or delta.finish_reason == "length"

@@ -59,7 +59,7 @@ def cite(text: str, passages: Passages, *, question: str, embedder: TextEmbedder
     parts, statements, supported = [], 0, 0
     for sentence, gap in sentences_of(text):
         # An image would be fetched by whoever renders the text.
-        bare = _without_markers(sentence).replace("![", "[")
+        bare = without_markers(sentence).replace("![", "[")
         said = _ITEM.sub("", bare)
         chosen = support.supporters(said) if said else []
         for index in chosen:
@@ -85,11 +85,11 @@ def quote_for(sentence: str, text: str) -> str:
     return best.strip()[:_QUOTE_LIMIT]
 
 
-def _without_markers(sentence: str) -> str:
-    """Until none is left: what stood around one may be another, as in '[[9]?]'."""
-    while (less := _MARKER.sub("", sentence)) != sentence:
-        sentence = less
-    return sentence
+def without_markers(text: str) -> str:
+    """Without [1], [1, 2] and [?], until none is left: what stood around one may be another, as in '[[9]?]'."""
+    while (less := _MARKER.sub("", text)) != text:
+        text = less
+    return text
 
 
 def _marked(sentence: str, marks: list[str]) -> str:

@@ -50,11 +50,6 @@ def select(question: str, ranked: Sequence[Passage], *, limit: int, following: M
     return Selection(given=tuple(chosen.passages), dropped=tuple(dropped))
 
 
-def compares(question: str) -> bool:
-    """Whether it asks how things differ: then one document alone cannot answer it."""
-    return bool(_COMPARES.search(question))
-
-
 class _Chosen:
     """The passages so far, and what they leave room for."""
 
@@ -68,7 +63,8 @@ class _Chosen:
 
     def refuses(self, passage: Passage) -> Reason | None:
         """Why it cannot be added, or None."""
-        if any(_is_copy(_runs(passage.text), runs) for runs in self._runs):
+        own = _runs(passage.text)
+        if any(_is_copy(own, runs) for runs in self._runs):
             return Reason.DUPLICATE
         if len(self.passages) >= self._limit:
             return Reason.OUTRANKED
@@ -111,7 +107,7 @@ def _runs_on(text: str, after: str) -> bool:
 def _per_document(question: str, ranked: Sequence[Passage], *, limit: int) -> int:
     """Half of them, where the question compares and another document has something near the best."""
     near = {passage.document_id for passage in ranked if passage.score >= _NEAR * ranked[0].score}
-    return max(limit // 2, 1) if len(near) > 1 and compares(question) else limit
+    return max(limit // 2, 1) if len(near) > 1 and _COMPARES.search(question) else limit
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from ingestion.access import AccessScope
+from ingestion.selectors import scope_for
 from ragapp import wiring
 from ragapp.accounts.models import User
 from ragapp.answering.base import AnswerEvent, AnswerFailed, RouteChosen, SourcesFound, TextDelta
@@ -20,7 +21,6 @@ from ragapp.api import sse
 from ragapp.api.auth import caller_of
 from ragapp.api.errors import AnswerFailedError, code_of, documented
 from ragapp.api.schemas import AnswerOut, AskIn, base_url_of
-from ragapp.api.scopes import scope_of
 from ragapp.chat.limits import limits_check
 from ragapp.chat.schema import answer_body, passage_body, route_body
 from ragapp.chat.services import answer_get, conversation_get, turn_start
@@ -103,7 +103,7 @@ async def ask(request: HttpRequest, body: AskIn) -> HttpResponseBase:
 
 def _saved(request: HttpRequest, body: AskIn) -> _Asked:
     user = caller_of(request)
-    scope = scope_of(user)
+    scope = scope_for(user)
     limits = limits_check(body.limits, scope=scope)
     conversation = conversation_get(body.conversation_id, owner=user) if body.conversation_id is not None else None
     turn = turn_start(user=user, question=body.question, conversation=conversation, limits=limits)

@@ -4,12 +4,11 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
-from ingestion.selectors import collection_get, collections_visible_to
+from ingestion.selectors import collection_get, collections_visible_to, scope_for
 from ingestion.services import collection_create
 from ragapp.api.auth import caller_of, require_admin
 from ragapp.api.errors import ErrorDetail, InvalidRequestError, documented
 from ragapp.api.schemas import CollectionIn, CollectionOut, CollectionsPage, Id, Paging, label_of
-from ragapp.api.scopes import scope_of
 
 router = Router(tags=["collections"])
 
@@ -17,7 +16,7 @@ router = Router(tags=["collections"])
 @router.get("/collections", **documented({200: CollectionsPage}, "invalid_request"))
 def list_collections(request: HttpRequest, paging: Query[Paging]) -> CollectionsPage:
     """The collections that you may read, by name."""
-    found = collections_visible_to(scope_of(caller_of(request)))
+    found = collections_visible_to(scope_for(caller_of(request)))
     part = found[paging.offset : paging.offset + paging.limit]
     return CollectionsPage(items=[CollectionOut.of(one) for one in part], count=found.count())
 
@@ -42,7 +41,7 @@ def create_collection(request: HttpRequest, body: CollectionIn) -> Status[Collec
 @router.get("/collections/{collection_id}", **documented({200: CollectionOut}, "collection_not_found"))
 def get_collection(request: HttpRequest, collection_id: Id) -> CollectionOut:
     """One collection."""
-    return CollectionOut.of(collection_get(collection_id, scope=scope_of(caller_of(request))))
+    return CollectionOut.of(collection_get(collection_id, scope=scope_for(caller_of(request))))
 
 
 def _groups(names: list[str]) -> list[Group]:

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from ingestion.selectors import scope_for
 from ragapp.api.auth import caller_of
 from ragapp.api.errors import documented
 from ragapp.api.schemas import (
@@ -14,7 +15,6 @@ from ragapp.api.schemas import (
     Paging,
     base_url_of,
 )
-from ragapp.api.scopes import scope_of
 from ragapp.chat.services import conversation_delete, conversation_get, conversations_of, with_sources
 
 router = Router(tags=["conversations"])
@@ -33,7 +33,7 @@ def get_conversation(request: HttpRequest, conversation_id: Id) -> ConversationD
     """One of your conversations with its questions and answers."""
     user = caller_of(request)
     conversation = conversation_get(conversation_id, owner=user)
-    scope = scope_of(user)
+    scope = scope_for(user)
     base_url = base_url_of(request)
     messages = with_sources(conversation.messages.all())
     return ConversationDetailOut(

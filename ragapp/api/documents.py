@@ -10,7 +10,7 @@ from ingestion.access import AccessScope
 from ingestion.errors import DocumentNotFoundError
 from ingestion.models import Collection, Document, DocumentState
 from ingestion.parsing.base import Ocr
-from ingestion.selectors import collection_get, document_get, document_path, documents_visible_to
+from ingestion.selectors import collection_get, document_get, document_path, documents_visible_to, scope_for
 from ingestion.services import SameName, document_delete, document_reparse, document_retry, document_submit
 from ragapp.api.auth import caller_of, require_admin
 from ragapp.api.errors import ErrorDetail, InvalidRequestError, documented
@@ -25,7 +25,6 @@ from ragapp.api.schemas import (
     VersionOut,
     label_of,
 )
-from ragapp.api.scopes import scope_of
 from ragapp.originals import BLOCK_BYTES, blocks_of_original
 from ragapp.versions import readable_versions
 
@@ -75,7 +74,7 @@ def upload_document(
     holds the same bytes already, and this is their document.
     """
     user = caller_of(request)
-    collection = collection_get(collection_id, scope=scope_of(user))
+    collection = collection_get(collection_id, scope=scope_for(user))
     require_admin(user)
     _refuse_other_parts(request)
     submission = document_submit(
@@ -97,7 +96,7 @@ def upload_document(
 )
 def list_documents(request: HttpRequest, collection_id: Id, paging: Query[DocumentPaging]) -> DocumentsPage:
     """The documents of a collection, newest first."""
-    scope = scope_of(caller_of(request))
+    scope = scope_for(caller_of(request))
     found = documents_visible_to(scope).filter(collection=collection_get(collection_id, scope=scope))
     if paging.state:
         found = found.filter(state=paging.state)
@@ -108,7 +107,7 @@ def list_documents(request: HttpRequest, collection_id: Id, paging: Query[Docume
 @router.get("/documents/{document_id}", **documented({200: DocumentOut}, "document_not_found"))
 def get_document(request: HttpRequest, document_id: Id) -> DocumentOut:
     """One document, with its state."""
-    return DocumentOut.of(document_get(document_id, scope=scope_of(caller_of(request))))
+    return DocumentOut.of(document_get(document_id, scope=scope_for(caller_of(request))))
 
 
 @router.post(
@@ -118,7 +117,7 @@ def get_document(request: HttpRequest, document_id: Id) -> DocumentOut:
 def retry_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]:
     """Read a failed document again. Admins only."""
     user = caller_of(request)
-    document = document_get(document_id, scope=scope_of(user))
+    document = document_get(document_id, scope=scope_for(user))
     require_admin(user)
     return Status(202, DocumentOut.of(document_retry(document)))
 
@@ -130,7 +129,7 @@ def retry_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]
 def reparse_document(request: HttpRequest, document_id: Id, body: ReparseIn) -> Status[DocumentOut]:
     """Read the latest file again with another setting, as a new version. Admins only."""
     user = caller_of(request)
-    document = document_get(document_id, scope=scope_of(user))
+    document = document_get(document_id, scope=scope_for(user))
     require_admin(user)
     return Status(202, DocumentOut.of(document_reparse(document, ocr=Ocr(body.ocr))))
 
@@ -139,7 +138,7 @@ def reparse_document(request: HttpRequest, document_id: Id, body: ReparseIn) -> 
 def list_versions(request: HttpRequest, document_id: Id) -> list[VersionOut]:
     """Every version that is or was live, newest first, with what reading it gave; for an admin every accepted one."""
     user = caller_of(request)
-    document = document_get(document_id, scope=scope_of(user))
+    document = document_get(document_id, scope=scope_for(user))
     return [VersionOut.of(version) for version in readable_versions(document, is_admin=user.is_staff)]
 
 
@@ -147,7 +146,7 @@ def list_versions(request: HttpRequest, document_id: Id) -> list[VersionOut]:
 def delete_document(request: HttpRequest, document_id: Id) -> Status[DocumentOut]:
     """Delete a document. It is out of every list and search at once; its bytes follow soon. Admins only."""
     user = caller_of(request)
-    document = document_get(document_id, scope=scope_of(user))
+    document = document_get(document_id, scope=scope_for(user))
     require_admin(user)
     document_delete(document, requested_by=user)
     document.state = DocumentState.DELETING
@@ -160,7 +159,7 @@ def get_original(request: HttpRequest, document_id: Id) -> StreamingHttpResponse
 
     The type is always application/octet-stream: what a person uploaded is never shown in this site's origin.
     """
-    document = document_get(document_id, scope=scope_of(caller_of(request)))
+    document = document_get(document_id, scope=scope_for(caller_of(request)))
     path = document_path(document)
     response = StreamingHttpResponse(blocks_of_original(path), content_type="application/octet-stream")
     response["Content-Length"] = str(path.stat().st_size)

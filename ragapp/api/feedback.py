@@ -8,10 +8,10 @@ from ninja import Query, Router
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ingestion.access import AccessScope
+from ingestion.selectors import scope_for
 from ragapp.api.auth import caller_of, require_admin
 from ragapp.api.errors import documented
 from ragapp.api.schemas import CitationOut, FoundOut, Id, Input, Paging, base_url_of, storable
-from ragapp.api.scopes import scope_of
 from ragapp.chat.errors import FeedbackNotFoundError
 from ragapp.chat.feedback import (
     feedback_all,
@@ -185,7 +185,7 @@ def list_feedback(request: HttpRequest, paging: Query[FeedbackPaging]) -> Feedba
     require_admin(user)
     found = feedback_all(state=paging.state or "", thumb=paging.thumb or "")
     part = found[paging.offset : paging.offset + paging.limit]
-    scope, base_url = scope_of(user), base_url_of(request)
+    scope, base_url = scope_for(user), base_url_of(request)
     items = [InboxItemOut.within(feedback, scope=scope, base_url=base_url) for feedback in part]
     return FeedbackPage(items=items, count=found.count())
 
@@ -200,4 +200,4 @@ def change_feedback(request: HttpRequest, feedback_id: Id, body: FeedbackStateIn
     require_admin(user)
     feedback = feedback_get(feedback_id)
     feedback_move(feedback, state=FeedbackState(body.state))
-    return InboxItemOut.within(feedback, scope=scope_of(user), base_url=base_url_of(request))
+    return InboxItemOut.within(feedback, scope=scope_for(user), base_url=base_url_of(request))

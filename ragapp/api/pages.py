@@ -7,10 +7,10 @@ from django.utils.cache import get_conditional_response
 from ninja import Query, Router, Schema
 from pydantic import Field
 
+from ingestion.selectors import scope_for
 from ragapp.api.auth import caller_of
 from ragapp.api.errors import documented
 from ragapp.api.schemas import Id
-from ragapp.api.scopes import scope_of
 from ragapp.page_images import CACHE_CONTROL, CONTENT_TYPE, WIDTHS, page_image
 
 router = Router(tags=["documents"])
@@ -61,7 +61,7 @@ def get_page(request: HttpRequest, document_id: Id, page: str, query: Query[Page
         page=int(page) if page.isascii() and page.isdigit() and len(page) < len(str(_LARGEST)) else 0,
         width=query.width,
         version=query.version,
-        scope=scope_of(user),
+        scope=scope_for(user),
         is_admin=user.is_staff,
     )
     unchanged = get_conditional_response(request, etag=image.etag)

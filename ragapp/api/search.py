@@ -3,11 +3,11 @@
 from django.http import HttpRequest
 from ninja import Router
 
+from ingestion.selectors import scope_for
 from ragapp import wiring
 from ragapp.api.auth import caller_of
 from ragapp.api.errors import documented
 from ragapp.api.schemas import HitOut, SearchIn, SearchOut, base_url_of
-from ragapp.api.scopes import scope_of
 from ragapp.chat.limits import limits_check
 
 router = Router(tags=["search"])
@@ -27,7 +27,7 @@ router = Router(tags=["search"])
 )
 def search(request: HttpRequest, body: SearchIn) -> SearchOut:
     """The passages that speak to the query best, from what you may read."""
-    scope = scope_of(caller_of(request))
+    scope = scope_for(caller_of(request))
     limits = limits_check(body.limits, scope=scope)
     within = limits.scope_within(scope)
     found = wiring.search(body.query, scope=within, limit=body.limit, conditions=limits.conditions)

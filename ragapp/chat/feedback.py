@@ -99,7 +99,7 @@ def feedback_move(feedback: Feedback, *, state: FeedbackState) -> None:
 
 def inbox_entry(feedback: Feedback, *, scope: AccessScope) -> InboxEntry:
     """One of `feedback_all` for an admin with this scope."""
-    withdrawn = not all(reading.is_within(scope) for reading in feedback.message.readings.all())
+    withdrawn = not feedback.message.rests_within(scope)
     question = getattr(feedback, "question", None) or ""
     return InboxEntry(
         feedback=feedback,

@@ -78,7 +78,11 @@ class Message(models.Model):
 
         A refusal has words of ours alone. `services.with_sources` loads what is read here.
         """
-        return not self.refused and not all(reading.is_within(scope) for reading in self.readings.all())
+        return not self.refused and not self.rests_within(scope)
+
+    def rests_within(self, scope: AccessScope) -> bool:
+        """True where this reader may read every document that it was made from, near misses of a refusal included."""
+        return all(reading.is_within(scope) for reading in self.readings.all())
 
     def citations_within(self, scope: AccessScope) -> "list[Citation]":
         """Those that this reader may see now. `services.with_sources` loads what is read here."""
@@ -93,7 +97,7 @@ class Message(models.Model):
 
         What earlier answers were made from is among the readings; a refusal keeps it back as well.
         """
-        return self.asked if all(reading.is_within(scope) for reading in self.readings.all()) else ""
+        return self.asked if self.rests_within(scope) else ""
 
     @property
     def was_model_asked(self) -> bool:

@@ -5,13 +5,13 @@ The questions go through the product's own answerer, one after the other.
 
 import asyncio
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingestion.embedding.base import Embedder
 from ragapp.answering.answerer import Answerer
 from ragapp.answering.base import AnswerFailed, AnswerFinished, Passage, SourcesFound, TextDelta
+from ragapp.answering.citing import without_markers
 from ragapp.evaluation import measures
 from ragapp.evaluation.corpus import Corpus, Progress, target_of
 from ragapp.evaluation.errors import NothingToMeasureError
@@ -20,7 +20,6 @@ from ragapp.evaluation.measures import Estimate
 from ragapp.evaluation.question_set import Question, QuestionSet
 from ragapp.gateway.base import Usage
 
-_MARKER = re.compile(r"\s*\[(?:\d{1,2}|\?)\]")
 _TOKENS_OF_A_PRICE = 1_000_000
 
 
@@ -178,7 +177,7 @@ class _Measured:
         if ended.refused:
             zero = dict.fromkeys(("token_f1", "token_recall", "similarity"), 0.0)
             return {**zero, **({"judged_correct": 0.0} if self.judge else {})}
-        bare = _MARKER.sub("", ended.text)
+        bare = without_markers(ended.text)
         words = overlap(bare, expected)
         found = {"token_f1": words.f1, "token_recall": words.recall, "similarity": self._similarity(bare, expected)}
         if self.judge:

@@ -13,6 +13,7 @@ from ingestion.access import AccessScope
 from ingestion.models import Document, DocumentState
 from ingestion.selectors import uuid_or_none
 from ragapp.accounts.models import User
+from ragapp.answering.citing import without_markers
 from ragapp.chat.errors import AnswerNotFoundError
 from ragapp.chat.models import AnswerState, Feedback, Message, Role
 from ragapp.chat.services import question_before, question_of, with_sources
@@ -22,7 +23,6 @@ from ragapp.evaluation.question_set import Question, QuestionSet, Turn
 
 NAME_LIMIT = 200
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f/\\#]+")
-_MARKER = re.compile(r"\s*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*|\?)\]")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def case_from_answer(answer: Message, *, admin: User, scope: AccessScope, set_na
             defaults={
                 "question": question.text,
                 "earlier": question_before(question) if answer.conversation.owner_id == admin.pk else "",
-                "expected": "" if answer.refused else _MARKER.sub("", answer.text).strip(),
+                "expected": "" if answer.refused else without_markers(answer.text).strip(),
                 "answerable": not answer.refused,
                 "label": max([answer.conversation.label, *(each.effective_label for each in drawn_from.values())]),
                 "created_by": admin,

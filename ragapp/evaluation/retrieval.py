@@ -146,6 +146,26 @@ def evaluate_over(
     )
 
 
+def searching(
+    texts: Corpus,
+    *,
+    embedder: Embedder,
+    relevance_threshold: float,
+    dense_weight: float = DENSE_WEIGHT,
+    second_stage: bool = True,
+) -> HybridRetriever:
+    """The product's search, over these texts."""
+    return HybridRetriever(
+        embedder=lambda: embedder,
+        index=lambda: texts.index,
+        store=texts,
+        relevance_threshold=relevance_threshold,
+        dense_weight=dense_weight,
+        second_stage=second_stage,
+        pair_scorer=engine.pair_scorer,
+    )
+
+
 def _insist_on_targets(questions: QuestionSet) -> None:
     if not questions.judged:
         raise NothingToMeasureError("no question of the set has a relevant target in qrels.tsv")
@@ -161,14 +181,8 @@ def _measured(
     last_turn_only: bool,
     progress: Progress,
 ) -> ArmResult:
-    retriever = HybridRetriever(
-        embedder=lambda: embedder,
-        index=lambda: texts.index,
-        store=texts,
-        relevance_threshold=0.0,
-        dense_weight=arm.dense_weight,
-        second_stage=arm.second_stage,
-        pair_scorer=engine.pair_scorer,
+    retriever = searching(
+        texts, embedder=embedder, relevance_threshold=0.0, dense_weight=arm.dense_weight, second_stage=arm.second_stage
     )
     found: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {}

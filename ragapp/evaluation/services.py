@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ingestion import outbox
 from ragapp.accounts.models import User
+from ragapp.evaluation.answers import AnswersReport
 from ragapp.evaluation.errors import RunInterruptedError, UnknownRunError
 from ragapp.evaluation.models import EvaluationKind, EvaluationRun, RunState
 from ragapp.evaluation.reports import headline_of
@@ -32,11 +33,11 @@ def run_keep(
     return run
 
 
-def run_store(report: RetrievalReport) -> EvaluationRun:
-    """Keep a report of retrieval."""
+def run_store(report: RetrievalReport | AnswersReport) -> EvaluationRun:
+    """Keep a report."""
     body = asdict(report)
     return run_keep(
-        kind=EvaluationKind.RETRIEVAL,
+        kind=EvaluationKind.ANSWERS if isinstance(report, AnswersReport) else EvaluationKind.RETRIEVAL,
         question_set=report.question_set,
         configuration=body.pop("configuration"),
         report=body,

@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,17 @@ from tqdm import tqdm
 from ingestion import engine
 from ingestion.errors import IngestionError
 from ragapp import embedded, wiring
-from ragapp.answering.retrieval import HybridRetriever
 from ragapp.errors import entry_for
 from ragapp.evaluation import answers, corpus, live, question_set, retrieval
-from ragapp.evaluation.answers import Prices
-from ragapp.evaluation.corpus import Progress, ThrowAwayCorpus
+from ragapp.evaluation.answers import AnswersReport, Prices
+from ragapp.evaluation.corpus import Progress
 from ragapp.evaluation.errors import EvaluationError
 from ragapp.evaluation.judging import Judge
 from ragapp.evaluation.measures import HEADLINE, MEASURES
 from ragapp.evaluation.models import EvaluationKind, EvaluationRun
 from ragapp.evaluation.reports import headline_of
 from ragapp.evaluation.retrieval import ARMS, Arm, RetrievalReport
-from ragapp.evaluation.services import run_body, run_get, run_keep, run_store
+from ragapp.evaluation.services import run_body, run_get, run_store
 from ragapp.gateway.base import ChatModel
 from ragapp.gateway.errors import GatewayError
 from ragapp.management import answer_tables
@@ -128,7 +126,8 @@ class Command(BaseCommand):
             if options["judge"]:
                 other = options["model"] not in {"", configured}
                 judge = Judge(stack.enter_context(wiring.chat_model_named(configured)) if other else model)
-            self._print(_of_answers(options, model=model, judge=judge, progress=progress), as_json=options["json"])
+            report = _of_answers(options, model=model, judge=judge, progress=progress)
+        self._print(run_store(report), as_json=options["json"])
 
     def _list(self, options: dict[str, Any]) -> None:
         runs = EvaluationRun.objects.all()[:_MOST_LISTED]
@@ -205,17 +204,18 @@ def _of_cases(options: dict[str, Any]) -> RetrievalReport:
         return live.measure_cases(options["cases"], user=user, arms=options["arms"], progress=progress)
 
 
-def _of_answers(options: dict[str, Any], *, model: ChatModel, judge: Judge | None, progress: Progress) -> EvaluationRun:
+def _of_answers(options: dict[str, Any], *, model: ChatModel, judge: Judge | None, progress: Progress) -> AnswersReport:
     configured = wiring.config()
     questions = question_set.load(options["folder"], split=options["split"], limit=options["limit"])
     embedder = engine.embedder()
     with corpus.opened(
         questions, config=configured.ingestion, embedder=embedder, whole_passages=False, progress=progress
     ) as texts:
-        report = answers.evaluate(
+        searched = retrieval.searching(texts, embedder=embedder, relevance_threshold=configured.relevance_threshold)
+        return answers.evaluate(
             questions,
             texts,
-            answerer=wiring.answerer_for(_searching(texts), model=model),
+            answerer=wiring.answerer_for(searched, model=model),
             embedder=embedder,
             judge=judge,
             prices=Prices(*options["prices"]),
@@ -228,23 +228,6 @@ def _of_answers(options: dict[str, Any], *, model: ChatModel, judge: Judge | Non
             },
             progress=progress,
         )
-    body = asdict(report)
-    return run_keep(
-        kind=EvaluationKind.ANSWERS,
-        question_set=report.question_set,
-        configuration=body.pop("configuration"),
-        report=body,
-    )
-
-
-def _searching(texts: ThrowAwayCorpus) -> HybridRetriever:
-    return HybridRetriever(
-        embedder=engine.embedder,
-        index=lambda: texts.index,
-        store=texts,
-        relevance_threshold=wiring.config().relevance_threshold,
-        pair_scorer=engine.pair_scorer,
-    )
 
 
 def _head(run: EvaluationRun) -> dict[str, Any]:
