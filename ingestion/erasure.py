@@ -16,7 +16,6 @@ import logging
 from datetime import timedelta
 
 from django.db import DatabaseError, connection, models
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingestion import engine
@@ -52,11 +51,6 @@ def erasures_settle(*, catalog: IndexCatalog | None = None, identity: IndexIdent
     if build is None or not clean or not _others_dropped(catalog, live=build) or not _database_cleaned():
         return 0
     return Erasure.objects.filter(pk__in=clean).update(gone_at=timezone.now())
-
-
-def erasures_late() -> QuerySet[Erasure]:
-    """Those that are not gone within what is promised."""
-    return Erasure.objects.filter(gone_at__isnull=True, requested_at__lt=timezone.now() - WINDOW)
 
 
 def _request_rebuild(identity: IndexIdentity) -> None:

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import httpx
 from tests.provision.folders import MODELS
 
 ROOT = Path(__file__).parents[1]
-START_S = 120
+# The first start loads both models; a busy machine with two cores takes its time.
+START_S = 180
 STOP_S = 30
 
 
@@ -46,7 +48,7 @@ class LiveServer:
     @property
     def environment(self) -> dict[str, str]:
         """What any command over the same data folder needs."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAGAPP_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAGAPP_", "DJANGO_"))}
         return {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "ragapp.settings",
@@ -77,13 +79,13 @@ class LiveServer:
     def stop(self) -> int:
         """Ctrl-C; returns the exit code. Raises TimeoutExpired where it does not end."""
         assert self.process is not None
-        os.kill(self.process.pid, signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         return self.process.wait(STOP_S)
 
     def kill(self) -> None:
         """Like a power cut for this one process."""
         assert self.process is not None
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -97,6 +99,12 @@ class LiveServer:
             check=False,
             timeout=START_S,
         )
+
+    def shell(self, code: str) -> str:
+        """Run Python in the application over the same data; returns what it prints."""
+        done = self.command("shell", "--no-imports", "-c", code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def wait_ready(self) -> None:
         """Until every part answers, the model too."""
@@ -113,6 +121,24 @@ class LiveServer:
                 return False
 
         wait_for(serving, "the first page")
+
+
+@contextmanager
+def running(data_dir: Path) -> Iterator[LiveServer]:
+    """Start, hand out, stop, and insist that nothing it started is left."""
+    server = LiveServer(data_dir)
+    try:
+        yield server.start()
+    finally:
+        assert server.process is not None
+        below = descendants(server.process.pid)
+        try:
+            server.stop()
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
+        left = alive(below)
+        assert not left, f"processes {left} outlived the server"
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float = START_S) -> None:

@@ -45,10 +45,14 @@ def question_terms(question: str) -> list[int]:
     return _hashed({*pairs, *_identifiers_asked(question)})
 
 
-def names_identifier(question: str, text: str) -> bool:
-    """Whether the text holds, as it is written or grouped otherwise, an identifier of the question."""
-    asked = set(_hashed(_identifiers_asked(question)))
-    return bool(asked) and not asked.isdisjoint(passage_terms(text))
+def identifiers_of(question: str) -> frozenset[int]:
+    """Of `question_terms` those of identifiers alone, for `names_any`."""
+    return frozenset(_hashed(_identifiers_asked(question)))
+
+
+def names_any(identifiers: frozenset[int], text: str) -> bool:
+    """Whether the text holds one of them, as it is written or grouped otherwise."""
+    return bool(identifiers) and not identifiers.isdisjoint(passage_terms(text))
 
 
 def _identifiers_asked(question: str) -> set[str]:

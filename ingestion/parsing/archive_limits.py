@@ -4,7 +4,6 @@ Knows no format. Nothing is ever unpacked to disk, and no DTD, entity or outside
 """
 
 import contextlib
-import functools
 import gc
 import io
 import lzma
@@ -25,6 +24,7 @@ from defusedxml.ElementTree import iterparse as defused_iterparse  # type: ignor
 
 from ingestion.errors import ArchiveLimitError, DamagedDocumentError, EncryptedDocumentError, ParseError
 from ingestion.parsing.dates import from_text
+from ingestion.parsing.elements import Event, local
 
 _MOST_UNPACKED_BYTES = 500 * 1024 * 1024
 _MOST_PARTS = 5_000
@@ -42,8 +42,6 @@ _DTD_WITHIN = 64 * 1024
 _BLOCK_BYTES = 16 * 1024
 # What reading a broken archive raises, whichever compression its parts have.
 _BROKEN = (BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError, KeyError)
-
-Event = tuple[str, Element]
 
 
 @dataclass(frozen=True)
@@ -201,31 +199,6 @@ def bounded_events(file: IO[bytes], *, most: int) -> Iterator[Event]:
         raise DamagedDocumentError("broken XML") from exc
 
 
-def local(element: Element) -> str:
-    """The name of an element without its namespace: strict and transitional files differ in nothing else."""
-    return _local(element.tag)
-
-
-def attribute(element: Element, name: str) -> str:
-    """The value of an attribute whatever its namespace, or ''."""
-    value = element.get(name)
-    return reference(element, name) if value is None else value
-
-
-def reference(element: Element, name: str = "id") -> str:
-    """The id of a relation: an attribute with a namespace, beside which there may be one of the same name without."""
-    return next((value for key, value in element.attrib.items() if key.endswith("}" + name)), "")
-
-
-def child(element: Element | None, *path: str) -> Element | None:
-    """The first descendant by local names, one for each level."""
-    for name in path:
-        if element is None:
-            return None
-        element = next((inner for inner in element if local(inner) == name), None)
-    return element
-
-
 def joined(folder: str, target: str) -> str:
     """The name of the part that `target` means, seen from `folder`. What leads out of the archive ends at its root."""
     target = unquote(target.split("#", 1)[0]).replace("\\", "/")
@@ -255,11 +228,6 @@ def main_part(archive: Archive, *, usual: str) -> str:
     """The name of the part with the document, by the package's relations, else the `usual` one."""
     parts = archive.relations("").values()
     return next((part.name for part in parts if part.kind == "officeDocument" and part.name in archive), usual)
-
-
-@functools.lru_cache(maxsize=1024)
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
 
 
 def _check(parts: list[ZipInfo]) -> None:

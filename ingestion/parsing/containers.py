@@ -68,15 +68,13 @@ def _end_record(file: BinaryIO, *, length: int) -> tuple[int, int, int]:
     claimed, size, start = struct.unpack("<HLL", tail[at + 10 : at + 20])
     directory_end = tail_start + at
     if 0xFFFFFFFF in (size, start) or claimed == 0xFFFF:
-        claimed, size, start, directory_end = _end_record_64(file, tail[max(0, at - 20) : at], claimed, size, start, at)
+        claimed, size, start, directory_end = _end_record_64(file, tail[max(0, at - 20) : at], claimed, size, start)
     # What was put before the archive (a self-extractor) moves everything by the same number of bytes.
     real_start = directory_end - size
     return claimed, real_start if real_start >= 0 else start, size
 
 
-def _end_record_64(
-    file: BinaryIO, locator: bytes, claimed: int, size: int, start: int, at: int
-) -> tuple[int, int, int, int]:
+def _end_record_64(file: BinaryIO, locator: bytes, claimed: int, size: int, start: int) -> tuple[int, int, int, int]:
     if not locator.startswith(_LOCATOR_64):
         return claimed, size, start, start + size
     (place,) = struct.unpack("<Q", locator[8:16])

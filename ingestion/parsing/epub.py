@@ -8,9 +8,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from ingestion.errors import DamagedDocumentError, EncryptedDocumentError
-from ingestion.parsing.archive_limits import Archive, attribute, child, joined, local, opened
+from ingestion.parsing.archive_limits import Archive, joined, opened
 from ingestion.parsing.base import ParsedDocument, ParseOptions
 from ingestion.parsing.dates import from_text
+from ingestion.parsing.elements import attribute, child, children, local
 from ingestion.parsing.html import decode_html, read_html
 from ingestion.parsing.tables import Flow
 
@@ -72,18 +73,18 @@ def _as_html(xhtml: str) -> str:
 
 def _book(archive: Archive) -> _Book:
     holder = child(archive.root(_CONTAINER), "rootfiles", "rootfile")
-    name = attribute(holder, "full-path") if holder is not None else ""
+    name = attribute(holder, "full-path")
     package = archive.root(name)
     folder = name.rpartition("/")[0]
     chapters = list(dict.fromkeys(joined(folder, target) for target in _targets(package)))
     present = [chapter for chapter in chapters if chapter in archive]
     if not present:
         raise DamagedDocumentError("no chapter of the spine is in the file")
-    values = {local(element): element.text or "" for element in _inner(package, "metadata")}
+    values = {local(element): element.text or "" for element in children(package, "metadata")}
     modified = next(
         (
             element.text or ""
-            for element in _inner(package, "metadata")
+            for element in children(package, "metadata")
             if local(element) == "meta" and attribute(element, "property") == "dcterms:modified"
         ),
         values.get("date", ""),
@@ -98,16 +99,11 @@ def _book(archive: Archive) -> _Book:
 
 def _targets(package: Element) -> Iterator[str]:
     """Where the chapters are, in reading order."""
-    items = {attribute(item, "id"): item for item in _inner(package, "manifest")}
-    for reference in _inner(package, "spine"):
+    items = {attribute(item, "id"): item for item in children(package, "manifest")}
+    for reference in children(package, "spine"):
         item = items.get(attribute(reference, "idref"))
         if item is not None and attribute(item, "media-type") in _CHAPTER_TYPES:
             yield attribute(item, "href")
-
-
-def _inner(package: Element, name: str) -> list[Element]:
-    holder = child(package, name)
-    return list(holder) if holder is not None else []
 
 
 def _locked(archive: Archive) -> set[str]:

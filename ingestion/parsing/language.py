@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 # Below this half of the answers on passages of 60 characters were wrong; above it 3 in 100.
 _LEAST_CONFIDENCE = 0.3
 _LEAST_LETTERS = 20
-# A document's language shows in a few places of it.
-_PLACES = 4
-_PLACE_CHARS = 1_000
 _NO_WORDS = re.compile(r"(?:https?://|www\.)\S{1,500}|\S{1,100}@\S{1,100}|[\d_]|[^\w\s'\u2019-]")
 # What the model tells apart and ISO 639-1 has one letter code for.
 _AS = {"ary": "ar", "arz": "ar", "nn": "no", "nb": "no", "wuu": "zh", "yue": "zh", "hbo": "he", "grc": "el"}
@@ -23,21 +20,12 @@ _AS = {"ary": "ar", "arz": "ar", "nn": "no", "nb": "no", "wuu": "zh", "yue": "zh
 
 def language_of(text: str) -> str:
     """The language's ISO 639-1 code, or '' where the text is too short to tell or no language stands out."""
-    words = " ".join(_NO_WORDS.sub(" ", _sample(text)).split())
+    words = " ".join(_NO_WORDS.sub(" ", text).split())
     if sum(char.isalpha() for char in words) < _LEAST_LETTERS // (1 + _is_dense(words)):
         return ""
     code, confidence = _identifier().classify(words)
     code = _AS.get(code, code)
     return code if confidence >= _LEAST_CONFIDENCE and len(code) == 2 else ""
-
-
-def _sample(text: str) -> str:
-    """The beginning, the end and places between them."""
-    if len(text) <= _PLACES * _PLACE_CHARS:
-        return text
-    last = len(text) - _PLACE_CHARS
-    starts = (last * place // (_PLACES - 1) for place in range(_PLACES))
-    return " ".join(text[start : start + _PLACE_CHARS] for start in starts)
 
 
 def _is_dense(words: str) -> bool:

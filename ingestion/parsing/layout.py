@@ -73,13 +73,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Page:
-    """`number` counts from 1, sizes are in points. `place` as in Section."""
+    """`number` counts from 1, sizes are in points."""
 
     number: int
     lines: tuple[Line, ...]
     width: float = 0.0
     height: float = 0.0
-    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _prose(page: Page, heading: str, lines: Sequence[Line], *, words: frozenset[
         for line, (start, end) in zip(lines, spans, strict=True)
         if line.box is not None and start < end
     ]
-    return Section(text, page=page.number, heading=heading, place=page.place, lines=tuple(places))
+    return Section(text, page=page.number, heading=heading, lines=tuple(places))
 
 
 def _table(page: Page, heading: str, table: Table) -> Section:
@@ -135,7 +134,6 @@ def _table(page: Page, heading: str, table: Table) -> Section:
         "\n".join(rows),
         page=page.number,
         heading=heading,
-        place=page.place,
         is_table=True,
         header=header,
         lines=tuple(places),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from ingestion.errors import DamagedDocumentError, EncryptedDocumentError
-from ingestion.parsing.archive_limits import Archive, attribute, child, local, opened
+from ingestion.errors import EncryptedDocumentError
+from ingestion.parsing.archive_limits import Archive, opened
 from ingestion.parsing.base import ParsedDocument, ParseOptions
 from ingestion.parsing.dates import from_text
+from ingestion.parsing.elements import Event, attribute, blocks, child, children, local, named, whole_number
 from ingestion.parsing.tables import CellBudget, Flow
 
 _MANIFEST, _CONTENT, _STYLES, _META = "META-INF/manifest.xml", "content.xml", "styles.xml", "meta.xml"
@@ -42,8 +43,7 @@ class OdtParser:
                 raise EncryptedDocumentError("the document needs a password")
             reader = _Reader(archive, flow)
             reader.read()
-            meta = child(archive.optional_root(_META), "meta")
-            values = {local(element): element.text or "" for element in meta} if meta is not None else {}
+            values = {local(element): element.text or "" for element in children(archive.optional_root(_META), "meta")}
         return ParsedDocument(
             sections=flow.sections(),
             title=" ".join(values.get("title", "").split()) or flow.first_heading,
@@ -63,20 +63,9 @@ class _Reader:
 
     def read(self) -> None:
         """The body block by block, so that only one of them is in memory; then headers and footers, each line once."""
-        body: Element | None = None
-        depth = 0
-        for event, element in self._archive.events(_CONTENT):
-            depth += 1 if event == "start" else -1
-            if event == "start" and depth == _BODY_DEPTH and local(element) == "text":
-                body = element
-            elif event == "end" and depth == _BODY_DEPTH and body is not None:
-                self._block(element)
-                body.clear()
-            elif event == "end" and local(element) == "automatic-styles":
-                self._unseen |= _unseen_styles(element.iter())
-        if body is None:
-            raise DamagedDocumentError("no text in the body")
-        self._margins()
+        for block in blocks(self._events(), body="text", depth=_BODY_DEPTH):
+            self._block(block)
+        self._flow.margins(self._margins())
 
     def remarks(self) -> Iterator[str]:
         if self._hidden_chars:
@@ -86,21 +75,22 @@ class _Reader:
         if self._archive.broken_parts:
             yield "Parts beside the text (styles, properties) are broken, and were left out."
 
-    def _margins(self) -> None:
-        lines: dict[str, None] = {}
+    def _events(self) -> Iterator[Event]:
+        """Those of the content, whose own styles are noted as they pass: they stand before the body."""
+        for event, element in self._archive.events(_CONTENT):
+            if event == "end" and local(element) == "automatic-styles":
+                self._unseen |= _unseen_styles(element.iter())
+            yield event, element
+
+    def _margins(self) -> Iterator[str]:
         for element in self._styles.iter() if self._styles is not None else ():
             if local(element) in ("header", "footer", "header-first", "footer-first", "header-left", "footer-left"):
-                lines.update(dict.fromkeys(" ".join(self._words(p).split()) for p in element if local(p) == "p"))
-        self._flow.move()
-        for line in lines:
-            if any(char.isalpha() for char in line):
-                self._flow.prose(line)
+                yield from (self._words(paragraph) for paragraph in named(element, "p"))
 
     def _block(self, element: Element, *, depth: int = 0) -> None:
         name = local(element)
         if name == "h":
-            level = attribute(element, "outline-level")
-            self._say(element, level=int(level) if level.isdigit() and len(level) < 3 else 1)
+            self._say(element, level=whole_number(attribute(element, "outline-level")) or 1)
         elif name == "p":
             self._say(element, level=None)
         elif name in ("list", "numbered-paragraph"):
@@ -170,8 +160,8 @@ class _Reader:
             if name in _BREAKS:
                 pieces.append(_BREAKS[name])
             elif name == "s":
-                count = attribute(inner, "c")
-                pieces.append(" " * (min(int(count), _MOST_BLANKS) if count.isdigit() and len(count) < 9 else 1))
+                count = whole_number(attribute(inner, "c"))
+                pieces.append(" " * (1 if count is None else min(count, _MOST_BLANKS)))
             elif name == "text-box" and boxes is not None:
                 boxes.append(inner)
             elif name == "note" and notes is not None:
@@ -234,8 +224,7 @@ def _rows(table: Element) -> Iterator[tuple[Element, bool]]:
 
 
 def _repeated(element: Element, name: str) -> int:
-    count = attribute(element, name)
-    return min(max(int(count), 1), _MOST_REPEATED) if count.isdigit() and len(count) < 9 else 1
+    return min(whole_number(attribute(element, name)) or 1, _MOST_REPEATED)
 
 
 def _folded(text: str | None) -> str:

@@ -10,18 +10,9 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from ingestion.errors import DamagedDocumentError
-from ingestion.parsing.archive_limits import (
-    Archive,
-    Part,
-    attribute,
-    child,
-    core_properties,
-    local,
-    main_part,
-    opened,
-    reference,
-)
+from ingestion.parsing.archive_limits import Archive, Part, core_properties, main_part, opened
 from ingestion.parsing.base import ParsedDocument, ParseOptions
+from ingestion.parsing.elements import attribute, child, children, content, local, named, reference, whole_number
 from ingestion.parsing.tables import Flow, number_text
 
 _UNTITLED = re.compile(r"^(powerpoint|presentation|pr[äe]sentation|untitled|slide 1$)", re.IGNORECASE)
@@ -136,12 +127,12 @@ class _Reader:
             self._body(shape, outlined=holds in _OUTLINED)
 
     def _body(self, shape: Element, *, outlined: bool) -> None:
-        paragraphs = [paragraph for body in _named(shape, "txBody") for paragraph in _named(body, "p")]
+        paragraphs = [paragraph for body in named(shape, "txBody") for paragraph in named(body, "p")]
         texts = [(paragraph, self._paragraph(paragraph)) for paragraph in paragraphs]
         texts = [(paragraph, text) for paragraph, text in texts if text.strip()]
         for paragraph, text in texts:
             properties = child(paragraph, "pPr")
-            level = _number(attribute(properties, "lvl")) if properties is not None else 0
+            level = whole_number(attribute(properties, "lvl")) or 0
             if outlined and len(texts) > 1 and child(properties, "buNone") is None:
                 self._flow.item("  " * min(level, _DEEPEST_BULLET) + "- " + " ".join(text.split()))
             else:
@@ -151,8 +142,7 @@ class _Reader:
 
     def _frame(self, frame: Element) -> None:
         """A table, a chart or a diagram."""
-        data = child(frame, "graphic", "graphicData")
-        for element in data if data is not None else ():
+        for element in children(frame, "graphic", "graphicData"):
             kind = local(element)
             if kind == "tbl":
                 self._table(element)
@@ -164,9 +154,9 @@ class _Reader:
 
     def _table(self, table: Element) -> None:
         rows: list[list[str]] = []
-        for line in _named(table, "tr"):
+        for line in named(table, "tr"):
             cells: list[str] = []
-            for column, cell in enumerate(_named(line, "tc")):
+            for column, cell in enumerate(named(line, "tc")):
                 merged = attribute(cell, "vMerge") in ("1", "true")
                 above = rows[-1][column] if merged and rows and column < len(rows[-1]) else ""
                 cells.append(self._text(cell) or above[:200])
@@ -180,7 +170,7 @@ class _Reader:
             return
         series = [element for element in root.iter() if local(element) == "ser"]
         columns = [_points(_first(child(each, "val"), child(each, "yVal"))) for each in series]
-        names = [" ".join(_points(child(each, "tx")).values()) or _direct(child(each, "tx")) for each in series]
+        names = [" ".join(_points(child(each, "tx")).values()) or content(child(each, "tx", "v")) for each in series]
         labels: dict[int, str] = {}
         for each in series:
             labels = {**_points(_first(child(each, "cat"), child(each, "xVal"))), **labels}
@@ -223,7 +213,7 @@ class _Reader:
             elif name in ("br", "tab"):
                 yield "\n" if name == "br" else " "
             elif name in ("r", "fld") and _is_tiny(child(inner, "rPr")):
-                self._hidden_chars += sum(len(text.text or "") for text in _named(inner, "t"))
+                self._hidden_chars += sum(len(text.text or "") for text in named(inner, "t"))
             elif name == "AlternateContent":
                 yield from self._pieces(next(iter(inner), inner))
             elif name not in ("pPr", "rPr", "endParaRPr"):
@@ -240,16 +230,8 @@ class _Reader:
         return True
 
 
-def _named(element: Element, name: str) -> Iterator[Element]:
-    return (inner for inner in element if local(inner) == name)
-
-
 def _first(*elements: Element | None) -> Element | None:
     return next((element for element in elements if element is not None), None)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _properties(shape: Element) -> Element | None:
@@ -263,18 +245,16 @@ def _placeholder(shape: Element) -> str | None:
 
 
 def _is_hidden(shape: Element) -> bool:
-    named = child(_properties(shape), "cNvPr")
-    return named is not None and attribute(named, "hidden") in ("1", "true")
+    return attribute(child(_properties(shape), "cNvPr"), "hidden") in ("1", "true")
 
 
 def _described(shape: Element) -> str:
     """The words for whoever does not see a picture."""
-    named = child(_properties(shape), "cNvPr")
-    return attribute(named, "descr") if named is not None else ""
+    return attribute(child(_properties(shape), "cNvPr"), "descr")
 
 
 def _is_tiny(properties: Element | None) -> bool:
-    size = _number(attribute(properties, "sz")) if properties is not None else 0
+    size = whole_number(attribute(properties, "sz")) or 0
     return 0 < size <= _TINY_HUNDREDTHS
 
 
@@ -283,13 +263,8 @@ def _points(data: Element | None) -> dict[int, str]:
     found: dict[int, str] = {}
     for point in data.iter() if data is not None else ():
         if local(point) == "pt":
-            found.setdefault(_number(attribute(point, "idx")), number_text(_direct(point)))
+            found.setdefault(whole_number(attribute(point, "idx")) or 0, number_text(content(child(point, "v"))))
     return found
-
-
-def _direct(data: Element | None) -> str:
-    value = child(data, "v")
-    return (value.text or "") if value is not None else ""
 
 
 def _indexes(columns: Iterable[dict[int, str]]) -> list[int]:

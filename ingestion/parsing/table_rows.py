@@ -59,7 +59,7 @@ def table_of(rows: Sequence[Row], *, edges: Sequence[float], head_rows: int) -> 
     texts = [row.texts() for row in rows]
     if runs_leftward(texts):
         texts = [text[::-1] for text in texts]
-    count = head_rows if len(rows) > head_rows and _may_be_head(texts[:head_rows], texts[head_rows:]) else 0
+    count = head_rows if len(rows) > head_rows and _may_be_head(texts[:head_rows]) else 0
     header = tuple(
         " ".join(dict.fromkeys(part for part in column if part)) for column in zip(*texts[:count], strict=True)
     )
@@ -74,8 +74,8 @@ def table_of(rows: Sequence[Row], *, edges: Sequence[float], head_rows: int) -> 
     return Table(header, tuple(texts[count:]), tuple(boxes), tuple(edges), words)
 
 
-def _may_be_head(head: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> bool:
-    """Names of columns; not figures above figures, unless they are years."""
+def _may_be_head(head: Sequence[Sequence[str]]) -> bool:
+    """Names of columns: mostly no figures, unless they are years."""
     cells = [text for row in head for text in row if text]
     if len(cells) < 2:
         return False

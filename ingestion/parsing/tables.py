@@ -111,6 +111,13 @@ class Flow:
         """The next item begins a list of its own."""
         self._in_list = False
 
+    def margins(self, lines: Iterable[str]) -> None:
+        """What headers and footers say, each line once; page numbers alone are nothing."""
+        self.move()
+        for line in dict.fromkeys(" ".join(each.split()) for each in lines):
+            if any(char.isalpha() for char in line):
+                self.prose(line)
+
     def table(self, rows: Iterable[Sequence[str]], *, head_rows: int = 1, caption: str = "") -> None:
         """Rows of cells, the first `head_rows` of them the head; the caption is a heading of the table alone.
 

@@ -14,17 +14,9 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ingestion.errors import DamagedDocumentError, TooMuchTextError, UnsupportedTypeError
-from ingestion.parsing.archive_limits import (
-    Archive,
-    attribute,
-    child,
-    core_properties,
-    local,
-    main_part,
-    opened,
-    reference,
-)
+from ingestion.parsing.archive_limits import Archive, core_properties, main_part, opened
 from ingestion.parsing.base import ParsedDocument, ParseOptions
+from ingestion.parsing.elements import attribute, child, children, content, local, reference, whole_number
 from ingestion.parsing.tables import Flow, number_text
 
 # Excel's own bounds.
@@ -210,8 +202,7 @@ class _Reader:
             holder = child(cell, "is")
             text = _rich_text(holder) if holder is not None else ""
         else:
-            value = child(cell, "v")
-            text = (value.text or "").strip() if value is not None else ""
+            text = content(child(cell, "v")).strip()
         if not text:
             return "", False
         style = self._formats.get(cell.get("s", ""), _PLAIN)
@@ -368,8 +359,8 @@ def _unbroken(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 
 
 def _row_number(row: Element, *, after: int) -> int:
-    text = row.get("r", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else after + 1
+    told = whole_number(row.get("r", ""))
+    return after + 1 if told is None else told
 
 
 def _column(letters: str) -> int:
@@ -430,26 +421,17 @@ def _formats(styles: Element | None) -> dict[str, _Format]:
     """How each cell style shows a number, by its index as it is written in cells."""
     if styles is None:
         return {}
-    codes = {attribute(code, "numFmtId"): attribute(code, "formatCode") for code in _listed(styles, "numFmts")}
-    fonts = [_is_unseen_font(font) for font in _listed(styles, "fonts")]
-    fills = [_is_blank_fill(fill) for fill in _listed(styles, "fills")]
+    codes = {attribute(code, "numFmtId"): attribute(code, "formatCode") for code in children(styles, "numFmts")}
+    fonts = [_is_unseen_font(font) for font in children(styles, "fonts")]
+    fills = [_is_blank_fill(fill) for fill in children(styles, "fills")]
     found: dict[str, _Format] = {}
-    for index, style in enumerate(_listed(styles, "cellXfs")):
+    for index, style in enumerate(children(styles, "cellXfs")):
         code = attribute(style, "numFmtId")
-        found[str(index)] = _format_of(codes[code]) if code in codes else _BUILT_IN.get(_index(code), _PLAIN)
-        font, fill = _index(attribute(style, "fontId")), _index(attribute(style, "fillId"))
+        found[str(index)] = _format_of(codes[code]) if code in codes else _BUILT_IN.get(whole_number(code) or 0, _PLAIN)
+        font, fill = whole_number(attribute(style, "fontId")) or 0, whole_number(attribute(style, "fillId")) or 0
         if fonts[font : font + 1] == [True] and fills[fill : fill + 1] in ([True], []):
             found[str(index)] = _Format(_Kind.NOTHING)
     return found
-
-
-def _listed(styles: Element, name: str) -> list[Element]:
-    holder = child(styles, name)
-    return list(holder) if holder is not None else []
-
-
-def _index(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _is_unseen_font(font: Element) -> bool:

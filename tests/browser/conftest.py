@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.live_app import LiveApp, running
 from tests.browser.steps import sign_in, upload
+from tests.live import LiveServer, running
 
 # A small model on a busy machine reads its prompt for half a minute.
 PATIENCE_MS = 120_000
@@ -25,7 +25,7 @@ The Heron gate is open to visitors on Thursdays from 08:10.
 
 
 @pytest.fixture(scope="session")
-def live_app(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[LiveApp]:
+def live_app(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[LiveServer]:
     """The real server."""
     with running(tmp_path_factory.mktemp("live") / "data") as app:
         yield app
@@ -37,7 +37,7 @@ def _patient() -> None:
 
 
 @pytest.fixture(scope="session")
-def signed_in_state(browser: Browser, live_app: LiveApp, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def signed_in_state(browser: Browser, live_app: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The admin's cookies: signing in once is enough, and more often would be slowed down."""
     path = tmp_path_factory.mktemp("state") / "admin.json"
     context = browser.new_context(base_url=live_app.url)
@@ -48,7 +48,7 @@ def signed_in_state(browser: Browser, live_app: LiveApp, tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="session")
-def gate_rules(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> str:
+def gate_rules(browser: Browser, live_app: LiveServer, signed_in_state: Path) -> str:
     """A document with facts to ask for, READY. Returns its name."""
     name = "gate-rules.md"
     context = browser.new_context(base_url=live_app.url, storage_state=signed_in_state)
@@ -60,7 +60,7 @@ def gate_rules(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> st
 
 
 @pytest.fixture(scope="session")
-def manual(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> str:
+def manual(browser: Browser, live_app: LiveServer, signed_in_state: Path) -> str:
     """The sample's PDF, READY. Returns its name."""
     name = "health-and-safety-manual.pdf"
     context = browser.new_context(base_url=live_app.url, storage_state=signed_in_state)
@@ -72,14 +72,14 @@ def manual(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> str:
 
 
 @pytest.fixture
-def cited_conversation(live_app: LiveApp, gate_rules: str, manual: str) -> str:
+def cited_conversation(live_app: LiveServer, gate_rules: str, manual: str) -> str:
     """The address of a conversation whose answer cites both documents: what a small model cites varies."""
     return "/chat/" + live_app.shell(
         f"""
 from ingestion.models import Chunk, Document
 from ragapp.accounts.models import User
 from ragapp.chat.models import Citation, Conversation, Message
-conversation = Conversation.objects.create(owner=User.objects.get(username={live_app.admin_username!r}), title="Gates")
+conversation = Conversation.objects.create(owner=User.objects.get(username={live_app.username!r}), title="Gates")
 Message.objects.create(conversation=conversation, role="question", text="When is the gate locked?")
 answer = Message.objects.create(
     conversation=conversation, role="answer", state="finished", text="At **19:45** every evening. [1] It is safer. [2]"
@@ -97,7 +97,7 @@ print(conversation.pk)
 
 
 @pytest.fixture
-def context(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> Iterator[BrowserContext]:
+def context(browser: Browser, live_app: LiveServer, signed_in_state: Path) -> Iterator[BrowserContext]:
     """The admin's browser."""
     context = browser.new_context(
         base_url=live_app.url, storage_state=signed_in_state, viewport={"width": 1280, "height": 800}

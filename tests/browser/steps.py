@@ -5,14 +5,14 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.live_app import LiveApp
+from tests.live import LiveServer
 
 
-def sign_in(page: Page, app: LiveApp) -> None:
+def sign_in(page: Page, app: LiveServer) -> None:
     """Through the form."""
     page.goto("/sign-in")
-    page.get_by_label("Name").fill(app.admin_username)
-    page.get_by_label("Password").fill(app.admin_password)
+    page.get_by_label("Name").fill(app.username)
+    page.get_by_label("Password").fill(app.password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Ask your own documents.")).to_be_visible()
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.browser.conftest import COLLECTION
-from tests.browser.live_app import LiveApp
 from tests.browser.steps import serious_violations, upload
+from tests.live import LiveServer
 
 
 def markdown_file(name: str, text: str) -> FilePayload:
@@ -107,7 +107,7 @@ def test_a_failure_is_seen_in_the_queue_and_retried_there(page: Page) -> None:
     expect(page.locator(".job", has_text="torn.pdf")).to_contain_text("damaged")
 
 
-def test_bulk_actions_need_no_script(browser: Browser, live_app: LiveApp, page: Page, gate_rules: str) -> None:
+def test_bulk_actions_need_no_script(browser: Browser, live_app: LiveServer, page: Page, gate_rules: str) -> None:
     state = page.context.storage_state()
     context = browser.new_context(base_url=live_app.url, storage_state=state, java_script_enabled=False)
     plain = context.new_page()

@@ -5,8 +5,8 @@ import re
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import COLLECTION
-from tests.browser.live_app import LiveApp
 from tests.browser.steps import upload
+from tests.live import LiveServer
 
 
 def text_file(name: str, text: str) -> FilePayload:
@@ -60,7 +60,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(page: Page) -> None:
 
 
 def test_a_deleted_documents_row_goes_and_its_source_is_shown_as_removed(
-    page: Page, live_app: LiveApp, cited_conversation: str
+    page: Page, live_app: LiveServer, cited_conversation: str
 ) -> None:
     upload(page, text_file("buoy.txt", "The Skua buoy is painted by Ragnhild Aas."), collection=COLLECTION)
     row = page.locator("tr", has_text="buoy.txt")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.live_app import LiveApp
 from tests.browser.steps import serious_violations, sign_in
+from tests.live import LiveServer
 
 PAGES = ["/", "/documents", "/collections/new", "/keys"]
 
@@ -20,7 +20,7 @@ def places(page: Page, cited_conversation: str) -> list[str]:
     return [*PAGES, cited_conversation, source]
 
 
-def test_signing_in_opens_the_chat(browser: Browser, live_app: LiveApp) -> None:
+def test_signing_in_opens_the_chat(browser: Browser, live_app: LiveServer) -> None:
     context = browser.new_context(base_url=live_app.url)
     sign_in(context.new_page(), live_app)
     context.close()
@@ -72,7 +72,7 @@ def test_the_scheme_follows_the_system_until_it_is_chosen(page: Page, tmp_path: 
     assert background() == dark
 
 
-def test_reading_needs_no_script(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> None:
+def test_reading_needs_no_script(browser: Browser, live_app: LiveServer, signed_in_state: Path) -> None:
     context = browser.new_context(base_url=live_app.url, storage_state=signed_in_state, java_script_enabled=False)
     page = context.new_page()
     page.goto("/")

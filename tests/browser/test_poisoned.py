@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import COLLECTION, PATIENCE_MS
-from tests.browser.live_app import LiveApp
 from tests.browser.steps import upload
+from tests.live import LiveServer
 
 NAME = "heron-budget.md"
 EVIL = "https://exfil.invalid/c?d=SECRET"
@@ -43,7 +43,7 @@ See [policy]({EVIL}), [1]({EVIL}), <{EVIL}>, [run](javascript:alert(1)), [page](
 
 
 @pytest.fixture(scope="module")
-def obedient_answer(browser: Browser, live_app: LiveApp, signed_in_state: Path) -> str:
+def obedient_answer(browser: Browser, live_app: LiveServer, signed_in_state: Path) -> str:
     """The address of a conversation whose answer is all that the document wanted, and cites it."""
     context = browser.new_context(base_url=live_app.url, storage_state=signed_in_state)
     page = context.new_page()
@@ -57,7 +57,7 @@ from ingestion.models import Chunk
 from ragapp.accounts.models import User
 from ragapp.chat.models import Citation, Conversation, Message
 conversation = Conversation.objects.create(
-    owner=User.objects.get(username={live_app.admin_username!r}), title={MARKUP[:150]!r}
+    owner=User.objects.get(username={live_app.username!r}), title={MARKUP[:150]!r}
 )
 Message.objects.create(conversation=conversation, role="question", text={MARKUP!r})
 answer = Message.objects.create(conversation=conversation, role="answer", state="finished", text={POISON!r})
@@ -79,7 +79,7 @@ def asked_for(context: BrowserContext) -> list[str]:
     return addresses
 
 
-def assert_inert(page: Page, asked_for: list[str], app: LiveApp) -> None:
+def assert_inert(page: Page, asked_for: list[str], app: LiveServer) -> None:
     page.wait_for_load_state("networkidle")
     own = {urlsplit(app.url).netloc}
     assert {urlsplit(url).netloc for url in asked_for if not url.startswith("data:")} == own
@@ -91,7 +91,7 @@ def assert_inert(page: Page, asked_for: list[str], app: LiveApp) -> None:
 
 
 def test_an_answer_that_obeys_loads_and_runs_nothing(
-    page: Page, live_app: LiveApp, obedient_answer: str, asked_for: list[str]
+    page: Page, live_app: LiveServer, obedient_answer: str, asked_for: list[str]
 ) -> None:
     page.goto(obedient_answer)
     answer = page.locator("[data-answer]")
@@ -102,7 +102,7 @@ def test_an_answer_that_obeys_loads_and_runs_nothing(
 
 
 def test_the_poisoned_passage_loads_and_runs_nothing(
-    page: Page, live_app: LiveApp, obedient_answer: str, asked_for: list[str]
+    page: Page, live_app: LiveServer, obedient_answer: str, asked_for: list[str]
 ) -> None:
     page.goto(obedient_answer)
     page.locator("[data-answer] a.cite").first.click()

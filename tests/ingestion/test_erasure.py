@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ingestion.builds import build_run
-from ingestion.erasure import WINDOW, erasures_late, erasures_settle
+from ingestion.erasure import erasures_settle
 from ingestion.index.base import IndexCatalog, IndexIdentity
 from ingestion.models import BuildState, Collection, Document, Erasure, IndexBuild
 from ingestion.projection import keep_vectors
@@ -201,13 +201,6 @@ def test_nothing_is_built_where_nothing_waits(memory: MemoryCatalog) -> None:
     Erasure.objects.create(document_id=uuid4())
     assert settle(memory) == 0
     assert IndexBuild.objects.count() == 1
-
-
-def test_a_receipt_is_late_after_the_promised_time() -> None:
-    receipt = Erasure.objects.create(document_id=uuid4())
-    assert not erasures_late().exists()
-    Erasure.objects.filter(pk=receipt.pk).update(requested_at=timezone.now() - WINDOW - timedelta(seconds=1))
-    assert erasures_late().get() == receipt
 
 
 def test_another_connection_that_reads_only_delays_it(memory: MemoryCatalog) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from ingestion.access import AccessScope
 from ingestion.index.base import ChunkIndex, IndexQuery
-from ingestion.index.literal import names_identifier, passage_terms, question_terms
+from ingestion.index.literal import identifiers_of, names_any, passage_terms, question_terms
 from tests.ingestion.index.conftest import EMBEDDER, asking, chunk_of
 from tests.ingestion.index.test_contract import key
 
@@ -31,7 +31,7 @@ SCOPE = AccessScope(frozenset({"c"}))
     ],
 )
 def test_an_identifier_is_recognised_however_it_is_grouped(written: str, asked: str) -> None:
-    assert names_identifier(asked, f"As agreed: {written}, and so on.")
+    assert names_any(identifiers_of(asked), f"As agreed: {written}, and so on.")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_identifier_is_recognised_however_it_is_grouped(written: str, asked: 
 )
 def test_what_is_almost_the_same_or_says_nothing_is_not(written: str, asked: str) -> None:
     # What differs in its groups alone shares the form without them, and is ranked below.
-    if names_identifier(asked, written):
+    if names_any(identifiers_of(asked), written):
         assert len(set(question_terms(asked)) & set(passage_terms(written))) < len(question_terms(asked))
         assert "." in asked
 

@@ -47,6 +47,11 @@ def test_headings_lists_and_blanks_are_kept(tmp_path: Path) -> None:
     assert section.text == "# Leave\n\nThirty  days of leave.\n\n- one\n  - deeper"
 
 
+def test_counts_that_are_no_numbers_are_one(tmp_path: Path) -> None:
+    blanks = '<text:h text:outline-level="²">Leave</text:h><text:p>Thirty<text:s text:c="²"/>days</text:p>'
+    assert parse(tmp_path, blanks).sections[0].text == "# Leave\n\nThirty days"
+
+
 def test_tables_have_a_header(tmp_path: Path) -> None:
     head = f"<table:table-header-rows>{row('Land', 'Days')}</table:table-header-rows>"
     section = parse(tmp_path, f"<table:table>{head}{row('NO', '25')}</table:table>").sections[0]
