@@ -1,0 +1,40 @@
+"""What could leave, seen as a person would read it, and the port of the signals that look at it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from ragapp.gateway.base import Signal
+from ragapp.gateway.signals import folding
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """The words that would leave: `text` is exactly what would be sent."""
+
+    text: str
+
+    @cached_property
+    def plain(self) -> str:
+        """As it reads: compatibility forms, invisible characters and look-alikes undone, in lower case."""
+        return folding.plain(self.text)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of `plain`, without punctuation."""
+        return folding.words_of(self.plain)
+
+    @cached_property
+    def visible(self) -> str:
+        """The text without characters that show nothing; case and letters as they are."""
+        return "".join(c for c in self.text if not folding.is_invisible(c))
+
+
+class TextSignal(Protocol):
+    """One look at the words alone. It may raise: that is UNKNOWN, and so is taking too long."""
+
+    name: str
+
+    def look(self, outgoing: Outgoing) -> Signal:
+        """DENY, CLEAN or UNKNOWN, with the evidence, which repeats no word. Blocking; knows nothing of who asks."""
+        ...
