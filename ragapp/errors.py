@@ -127,6 +127,7 @@ _ENTRIES = (
     ErrorEntry("unknown_evaluation_run", 404, "There is no such evaluation run."),
     ErrorEntry("nothing_to_measure", 422, "No question of this set has a document that is to be found."),
     ErrorEntry("evaluation_interrupted", 500, "The run was interrupted. Start it again.", True),
+    ErrorEntry("evaluation_run_open", 409, "Your run over this set is not over yet. Wait for it, or delete it."),
     ErrorEntry("evaluation_set_name", 422, "Give the set a name of at most 200 characters."),
     ErrorEntry("evaluation_case_not_found", 404, "There is no such case."),
     ErrorEntry(

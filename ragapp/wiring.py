@@ -55,8 +55,11 @@ def answerer() -> Answerer:
     )
 
 
-def answerer_for(retriever: Retriever, *, model: ChatModel) -> Answerer:
-    """Answers as `answerer` does, over another search and by another model, for a measurement: nothing is recorded."""
+def answerer_for(retriever: Retriever, *, model: ChatModel, refusal_threshold: float | None = None) -> Answerer:
+    """Answers as `answerer` does, over another search and by another model, for a measurement: nothing is recorded.
+
+    `refusal_threshold` in place of the configured one.
+    """
     return Answerer(
         retriever=retriever,
         router=Router(ledger=MemoryLedger(_chain_key()), question_hash=_chain_key().question_hash),
@@ -64,7 +67,7 @@ def answerer_for(retriever: Retriever, *, model: ChatModel) -> Answerer:
         passages=config().passages,
         generating=nullcontext,
         embedder=engine.embedder,
-        refusal_threshold=config().refusal_threshold,
+        refusal_threshold=config().refusal_threshold if refusal_threshold is None else refusal_threshold,
     )
 
 

@@ -10,13 +10,12 @@ from functools import partial
 from ingestion.access import AccessScope
 from ingestion.errors import EmbedderUnavailableError, IngestionError
 from ingestion.index.base import NO_CONDITIONS, Conditions
-from ragapp.answering import citing, prompts
+from ragapp.answering import citing, differing, prompts
 from ragapp.answering.base import (
     AnswerEvent,
     AnswerFailed,
     AnswerFinished,
     Passage,
-    Passages,
     PastTurn,
     Retriever,
     RouteChosen,
@@ -24,10 +23,10 @@ from ragapp.answering.base import (
     SourcesFound,
     TextDelta,
 )
-from ragapp.answering.condensing import condensed, stands_alone
-from ragapp.answering.selection import select
-from ragapp.answering.support import TextEmbedder
-from ragapp.gateway.base import ChatDelta, ChatMessage, ChatModel, ChatRequest, Usage
+from ragapp.answering.condensing import Condensed, condensed, stands_alone
+from ragapp.answering.selection import Selection, select
+from ragapp.answering.support import Support, TextEmbedder
+from ragapp.gateway.base import Beginning, ChatDelta, ChatMessage, ChatModel, ChatRequest, Usage
 from ragapp.gateway.errors import GatewayError
 from ragapp.gateway.router import Router
 
@@ -94,7 +93,8 @@ class Answerer:
         self, question: str, *, scope: AccessScope, history: Sequence[PastTurn], conditions: Conditions, text: list[str]
     ) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
-        asked = await self._standing_alone(question, history, scope=scope)
+        rewritten = await self._standing_alone(question, history, scope=scope)
+        asked = rewritten.text
         timings = {"condense": time.perf_counter() - started} if asked else {}
         earlier = history[-1].question if history else ""
         found = await asyncio.to_thread(
@@ -110,14 +110,15 @@ class Answerer:
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
         timings |= {**found.timings, "retrieve": time.perf_counter() - started}
-        usage, truncated = Usage(), False
+        beginning, usage, truncated = Beginning(None), Usage(), False
         if found.relevant:
             asking = partial(prompts.build, question, chosen.given, earlier=earlier, asked=asked or "")
             with self._generating():
-                is_doubtful = await self._is_doubtful(asking(ending=prompts.CHECK), scope=scope)
+                beginning = await self._beginning(asking(ending=prompts.CHECK), scope=scope)
                 timings["check"] = time.perf_counter() - started - timings["retrieve"]
                 request = self._request(asking(), scope=scope)
-                async with aclosing(_nothing() if is_doubtful else self._model.stream(request)) as deltas:
+                writing = _nothing() if self._is_doubtful(beginning) else self._model.stream(request)
+                async with aclosing(writing) as deltas:
                     async for delta in deltas:
                         usage = delta.usage or usage
                         truncated = truncated or delta.finish_reason == "length"
@@ -128,9 +129,7 @@ class Answerer:
         written = time.perf_counter()
         raw = "".join(text)
         refused = not raw.strip() or citing.is_refusal(raw)
-        cited = (
-            _NOTHING if refused else await asyncio.to_thread(self._cited, raw, chosen.given, question=asked or question)
-        )
+        cited = _NOTHING if refused else await asyncio.to_thread(self._cited, raw, chosen, question=asked or question)
         ended = time.perf_counter()
         yield AnswerFinished(
             text=cited.text,
@@ -139,43 +138,50 @@ class Answerer:
             refused=refused,
             truncated=truncated,
             decision=decision,
-            usage=usage,
+            usage=rewritten.usage + beginning.usage + usage,
             timings={**timings, "cite": ended - written, "total": ended - started},
             statements=cited.statements,
             supported=cited.supported,
         )
 
-    async def _is_doubtful(self, messages: tuple[ChatMessage, ...], *, scope: AccessScope) -> bool:
-        """Whether the model would rather say that it does not know. A server that tells no likelihoods is not asked
-        again in words: then the answer itself decides.
+    async def _beginning(self, messages: tuple[ChatMessage, ...], *, scope: AccessScope) -> Beginning:
+        """How likely the model would say that it does not know. A server that tells no likelihoods is not asked again
+        in words: then the answer itself decides.
         """
         if self._refusal_threshold >= 1.0:
-            return False
+            return Beginning(None)
         try:
-            likely = await self._model.begins_with(self._request(messages, scope=scope), token=prompts.REFUSES)
+            return await self._model.begins_with(self._request(messages, scope=scope), token=prompts.REFUSES)
         except GatewayError as exc:
             # Where it is more than this that the server cannot do, the answer fails with the same.
             logger.warning("no likelihood: %s: %s", exc.code, exc)
-            return False
-        return likely is not None and likely >= self._refusal_threshold
+            return Beginning(None)
+
+    def _is_doubtful(self, beginning: Beginning) -> bool:
+        return beginning.likelihood is not None and beginning.likelihood >= self._refusal_threshold
 
     def _request(self, messages: tuple[ChatMessage, ...], *, scope: AccessScope) -> ChatRequest:
         return ChatRequest(messages=messages, max_tokens=MAX_ANSWER_TOKENS, cache_salt=scope.fingerprint)
 
-    def _cited(self, raw: str, passages: Passages, *, question: str) -> citing.CitedAnswer:
+    def _cited(self, raw: str, chosen: Selection, *, question: str) -> citing.CitedAnswer:
         """By words alone where the embedder has gone since the search: the answer is there, and is not thrown away."""
         try:
-            return citing.cite(raw, passages, question=question, embedder=self._embedder())
+            return _attributed(raw, chosen, question=question, embedder=self._embedder())
         except EmbedderUnavailableError as exc:
             logger.warning("cited by words alone: %s", exc)
-            return citing.cite(raw, passages, question=question, embedder=None)
+            return _attributed(raw, chosen, question=question, embedder=None)
 
-    async def _standing_alone(self, question: str, history: Sequence[PastTurn], *, scope: AccessScope) -> str | None:
-        """The follow-up rewritten by the model; None where it needs no rewriting, or cannot have one."""
+    async def _standing_alone(self, question: str, history: Sequence[PastTurn], *, scope: AccessScope) -> Condensed:
+        """The follow-up rewritten by the model; without a text where it needs no rewriting, or cannot have one."""
         if scope.is_empty or not history or stands_alone(question):
-            return None
+            return Condensed(None, Usage())
         with self._generating():
             return await condensed(question, history, model=self._model, cache_salt=scope.fingerprint)
+
+
+def _attributed(raw: str, chosen: Selection, *, question: str, embedder: TextEmbedder | None) -> citing.CitedAnswer:
+    support = Support(chosen.given, question=question, embedder=embedder)
+    return differing.told(citing.cite(raw, support), differing.considered(chosen), support=support)
 
 
 async def _nothing() -> AsyncGenerator[ChatDelta, None]:

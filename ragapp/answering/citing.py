@@ -6,9 +6,9 @@ Each sentence gets the passages that support it, whatever the model wrote, or a 
 import re
 from dataclasses import dataclass
 
-from ragapp.answering.base import Passages, Source
+from ragapp.answering.base import Passage, Source
 from ragapp.answering.sentences import sentences_of
-from ragapp.answering.support import Support, TextEmbedder, words_of
+from ragapp.answering.support import Support, words_of
 
 UNSUPPORTED = "[?]"
 """Follows a sentence that no passage supports."""
@@ -32,15 +32,24 @@ _REFUSAL = re.compile(
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A sentence of the answer, without markers, and the passages that support it, the best first."""
+
+    sentence: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
 class CitedAnswer:
     """The answer's text with markers [1], [2], … in order of first use and [?] after what nothing supports, the sources
-    behind them, and how many of its sentences could be supported and are.
+    behind them, and how many of its sentences could be supported and are. `claims` are the supported ones.
     """
 
     text: str
     sources: tuple[Source, ...]
     statements: int = 0
     supported: int = 0
+    claims: tuple[Claim, ...] = ()
 
 
 def is_refusal(text: str) -> bool:
@@ -48,15 +57,17 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text.strip()))
 
 
-def cite(text: str, passages: Passages, *, question: str, embedder: TextEmbedder | None) -> CitedAnswer:
+def cite(text: str, support: Support) -> CitedAnswer:
     """Attribute each sentence of the answer to the passages, numbered from 1, that support it.
 
     Raises EmbedderUnavailableError.
     """
-    support = Support(passages, question=question, embedder=embedder)
+    passages = support.passages
     numbers: dict[int, int] = {}
     quotes: dict[int, str] = {}
-    parts, statements, supported = [], 0, 0
+    parts: list[str] = []
+    claims: list[Claim] = []
+    statements = supported = 0
     for sentence, gap in sentences_of(text):
         # An image would be fetched by whoever renders the text.
         bare = without_markers(sentence).replace("![", "[")
@@ -65,13 +76,15 @@ def cite(text: str, passages: Passages, *, question: str, embedder: TextEmbedder
         for index in chosen:
             numbers.setdefault(index, len(numbers) + 1)
             quotes.setdefault(index, quote_for(bare, passages[index].text))
+        if chosen:
+            claims.append(Claim(said, tuple(passages[index] for index in chosen)))
         marks = [f"[{numbers[index]}]" for index in chosen]
-        if _is_statement(said):
+        if is_statement(said):
             statements, supported = statements + 1, supported + bool(chosen)
             marks = marks or [UNSUPPORTED]
         parts.append(_marked(bare, marks) + gap)
     sources = tuple(Source(n=n, passage=passages[index], quote=quotes[index]) for index, n in numbers.items())
-    return CitedAnswer("".join(parts).strip(), sources, statements, supported)
+    return CitedAnswer("".join(parts).strip(), sources, statements, supported, tuple(claims))
 
 
 def quote_for(sentence: str, text: str) -> str:
@@ -104,7 +117,7 @@ def _marked(sentence: str, marks: list[str]) -> str:
     return f"{sentence}\n{told}" if sentence.rstrip().endswith(("```", "~~~")) else f"{sentence} {told}"
 
 
-def _is_statement(sentence: str) -> bool:
+def is_statement(sentence: str) -> bool:
     """What leads nowhere else: a lead-in or a question with an address in it is a request, and is marked."""
     leads_on = sentence.rstrip().endswith((":", "?")) and not _ADDRESS.search(sentence)
     return len(words_of(sentence)) >= _FEWEST_WORDS and not leads_on

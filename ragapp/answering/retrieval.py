@@ -9,7 +9,7 @@ from typing import Protocol
 from ingestion.access import AccessScope
 from ingestion.embedding.base import Embedder, PairScorer, TokenScorer, Vector
 from ingestion.index.base import DENSE_WEIGHT, NO_CONDITIONS, ChunkIndex, Conditions, Hit, IndexQuery
-from ingestion.index.literal import names_identifier
+from ingestion.index.literal import identifiers_of, names_any
 from ragapp.answering import ranking
 from ragapp.answering.base import Passage, Retrieval
 
@@ -87,7 +87,7 @@ class HybridRetriever:
         watch = Stopwatch()
         query = IndexQuery(
             text=question,
-            vector=self._vector(question, earlier=earlier),
+            vector=query_vector(question, earlier=earlier, embedder=self._embedder()),
             earlier=earlier,
             dense_weight=self._dense_weight,
         )
@@ -106,9 +106,10 @@ class HybridRetriever:
         best = [passage.chunk_id for passage in passages[:_LOOKED_BEHIND]]
         following = self._store.following(best, scope=scope) if best else {}
         watch.lap("neighbours")
+        identifiers = identifiers_of(question)
         return Retrieval(
             passages=tuple(passages),
-            relevant=any(self._speaks_to(question, passage) for passage in passages),
+            relevant=any(self._speaks_to(passage, identifiers=identifiers) for passage in passages),
             following=following,
             timings=watch.laps,
         )
@@ -128,19 +129,9 @@ class HybridRetriever:
             return ranking.read_again(question, passages, scorer=embedder)
         return passages
 
-    def _speaks_to(self, question: str, passage: Passage) -> bool:
+    def _speaks_to(self, passage: Passage, *, identifiers: frozenset[int]) -> bool:
         """A bare identifier means nothing to an embedder: the passage that names it is relevant all the same."""
-        return passage.dense >= self._relevance_threshold or names_identifier(question, passage.text)
-
-    def _vector(self, question: str, *, earlier: str) -> Vector:
-        """The question's, bent towards what it follows up: 'and for part-timers?' alone says too little."""
-        if not earlier:
-            return self._embedder().embed_query(question)
-        alone, together = self._embedder().embed_documents([question, f"{earlier} {question}"])
-        share = min(_EARLIER_WORDS / max(len(question.split()), 1), _MOST_EARLIER)
-        bent = [a + share * b for a, b in zip(alone, together, strict=True)]
-        length = math.hypot(*bent)
-        return tuple(value / length for value in bent) if length else alone
+        return passage.dense >= self._relevance_threshold or names_any(identifiers, passage.text)
 
     def _checked(self, hits: Sequence[Hit], *, scope: AccessScope) -> list[Passage]:
         known = self._store.load([hit.chunk_id for hit in hits], scope=scope)
@@ -149,3 +140,14 @@ class HybridRetriever:
             for hit in hits
             if hit.chunk_id in known
         ]
+
+
+def query_vector(question: str, *, earlier: str, embedder: Embedder) -> Vector:
+    """The question's, bent towards what it follows up: 'and for part-timers?' alone says too little."""
+    if not earlier:
+        return embedder.embed_query(question)
+    alone, together = embedder.embed_documents([question, f"{earlier} {question}"])
+    share = min(_EARLIER_WORDS / max(len(question.split()), 1), _MOST_EARLIER)
+    bent = [a + share * b for a, b in zip(alone, together, strict=True)]
+    length = math.hypot(*bent)
+    return tuple(value / length for value in bent) if length else alone

@@ -45,6 +45,8 @@ ANSWERS_AT_ONCE = 3
 HISTORY_TURNS = 6
 # Longer than any answer takes: a claim older than this belongs to a process that is gone.
 CLAIM_LIFETIME = timedelta(minutes=10)
+# Of a row that was drawn from a document, and outlives it.
+DOCUMENT_IS_GONE = Q(document__isnull=True) | Q(document__state=DocumentState.DELETING)
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,6 @@ def question_of(answer: Message) -> Message:
         .first()
         or answer
     )
-
-
-def question_before(question: Message) -> str:
-    """The text of the question that was asked before it in the conversation, or ''. One asked again is one question."""
-    asked = Message.objects.filter(conversation_id=question.conversation_id, role=Role.QUESTION)
-    before = asked.filter(created_at__lt=question.created_at).exclude(text=question.text).order_by("-created_at")
-    return before.values_list("text", flat=True).first() or ""
 
 
 def history_before(question: Message, *, scope: AccessScope) -> list[PastTurn]:
@@ -207,8 +202,7 @@ def answers_forget() -> int:
 
     And what may repeat them: what was said about such an answer, and what was searched for.
     """
-    gone = Reading.objects.filter(Q(document__isnull=True) | Q(document__state=DocumentState.DELETING))
-    answers = gone.values("message_id")
+    answers = Reading.objects.filter(DOCUMENT_IS_GONE).values("message_id")
     Feedback.objects.filter(message__in=answers).exclude(text="").update(text="")
     Message.objects.filter(pk__in=answers).exclude(asked="").update(asked="")
     return Message.objects.filter(pk__in=answers, refused=False).exclude(text="").update(text="")
@@ -278,6 +272,7 @@ def _cite(answer: Message, finished: AnswerFinished) -> None:
     cited = [(source, False) for source in finished.sources] + [(source, True) for source in finished.nearest]
     if not cited:
         return
+    _rest_on(answer, finished.sources)
     raise_label(answer.conversation_id, max(source.passage.label for source, _ in cited))
     alive = _alive(source.passage for source, _ in cited)
     Citation.objects.bulk_create(
@@ -287,6 +282,16 @@ def _cite(answer: Message, finished: AnswerFinished) -> None:
             if UUID(source.passage.document_id) in alive
         ]
     )
+
+
+def _rest_on(answer: Message, sources: Iterable[Source]) -> None:
+    """The text may quote a document of which the model was given nothing. One deleted meanwhile leaves an empty reading
+    as any other does: the text is withdrawn, and forgotten.
+    """
+    known = set(Reading.objects.filter(message=answer).values_list("document_id", flat=True))
+    quoted = {UUID(source.passage.document_id) for source in sources} - known
+    alive = set(Document.objects.filter(pk__in=quoted).values_list("pk", flat=True))
+    Reading.objects.bulk_create([Reading(message=answer, document_id=key if key in alive else None) for key in quoted])
 
 
 def _alive(passages: Iterable[Passage]) -> set[UUID]:

@@ -6,7 +6,7 @@ The questions go through the product's own answerer, one after the other.
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingestion.embedding.base import Embedder
 from ragapp.answering.answerer import Answerer
@@ -112,6 +112,12 @@ def evaluate(
         cost=prices.of(each.usage for each in answered),
         questions=answered,
     )
+
+
+def without_words(report: AnswersReport) -> AnswersReport:
+    """As it is kept of stored cases: their words, and those of answers, go with the documents that they are from."""
+    bare = [replace(each, text="", expected=(), answer="", written="") for each in report.questions]
+    return replace(report, questions=bare)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from ingestion.access import AccessScope
-from ingestion.models import Document, DocumentState
+from ingestion.models import Document
 from ingestion.selectors import uuid_or_none
 from ragapp.accounts.models import User
 from ragapp.answering.citing import without_markers
 from ragapp.chat.errors import AnswerNotFoundError
 from ragapp.chat.models import AnswerState, Feedback, Message, Role
-from ragapp.chat.services import question_before, question_of, with_sources
+from ragapp.chat.services import DOCUMENT_IS_GONE, history_before, question_of, with_sources
 from ragapp.evaluation.errors import CaseNotFoundError, CaseRefusedError, SetNameError
 from ragapp.evaluation.models import CaseSource, CaseTarget, EvaluationCase
 from ragapp.evaluation.question_set import Question, QuestionSet, Turn
@@ -91,6 +91,7 @@ def case_from_answer(answer: Message, *, admin: User, scope: AccessScope, set_na
     if not is_whole or answer.is_withdrawn_from(scope) or _cites_outside(answer, scope):
         raise CaseRefusedError(str(answer.pk))
     question = question_of(answer)
+    before = history_before(question, scope=scope) if answer.conversation.owner_id == admin.pk else []
     drawn_from = {} if answer.refused else _documents_of(answer)
     with transaction.atomic():
         case, is_new = EvaluationCase.objects.get_or_create(
@@ -98,7 +99,7 @@ def case_from_answer(answer: Message, *, admin: User, scope: AccessScope, set_na
             origin=answer,
             defaults={
                 "question": question.text,
-                "earlier": question_before(question) if answer.conversation.owner_id == admin.pk else "",
+                "earlier": before[-1].question if before else "",
                 "expected": "" if answer.refused else without_markers(answer.text).strip(),
                 "answerable": not answer.refused,
                 "label": max([answer.conversation.label, *(each.effective_label for each in drawn_from.values())]),
@@ -119,7 +120,7 @@ def case_change(case: EvaluationCase, *, expected: str, answerable: bool) -> Non
     Where the answer was withdrawn, what is typed now is drawn from nothing that was deleted.
     """
     if case.is_withdrawn:
-        case.sources.filter(_gone()).delete()
+        case.sources.filter(DOCUMENT_IS_GONE).delete()
     case.expected = expected.replace("\x00", "").strip()
     case.answerable = answerable
     case.save(update_fields=["expected", "answerable"])
@@ -132,7 +133,7 @@ def case_delete(case: EvaluationCase) -> None:
 
 def cases_forget() -> int:
     """Blank what is expected where it was drawn from what was deleted: deleted means gone, also from here."""
-    cases = CaseSource.objects.filter(_gone()).values("case")
+    cases = CaseSource.objects.filter(DOCUMENT_IS_GONE).values("case")
     return EvaluationCase.objects.filter(pk__in=cases).exclude(expected="").update(expected="")
 
 
@@ -191,10 +192,6 @@ def _file_names(cases: Iterable[EvaluationCase], *, scope: AccessScope) -> dict[
 
 def _part(name: str) -> str:
     return _NOT_IN_A_NAME.sub("-", name)
-
-
-def _gone() -> Q:
-    return Q(document__isnull=True) | Q(document__state=DocumentState.DELETING)
 
 
 def _question(case: EvaluationCase) -> Question:

@@ -5,6 +5,7 @@ EvaluationError                     evaluation_error
 ├── NothingToMeasureError           nothing_to_measure
 ├── UnknownRunError                 unknown_evaluation_run
 ├── RunInterruptedError             evaluation_interrupted
+├── RunOpenError                    evaluation_run_open
 ├── NotAnAdminError                 not_allowed
 ├── SetNameError                    evaluation_set_name
 ├── CaseNotFoundError               evaluation_case_not_found
@@ -27,7 +28,7 @@ class InvalidQuestionSetError(EvaluationError):
 
 
 class NothingToMeasureError(EvaluationError):
-    """No question of the set has a relevant target."""
+    """The set's questions lack what is measured; the message says what."""
 
     code = "nothing_to_measure"
 
@@ -42,6 +43,12 @@ class RunInterruptedError(EvaluationError):
     """The process that made the run is gone."""
 
     code = "evaluation_interrupted"
+
+
+class RunOpenError(EvaluationError):
+    """A run over this set that the person asked for is not over."""
+
+    code = "evaluation_run_open"
 
 
 class NotAnAdminError(EvaluationError):

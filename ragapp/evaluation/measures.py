@@ -1,8 +1,9 @@
 """Measures of rankings, by ir-measures (trec_eval), with confidence intervals and paired tests by scipy."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 HEADLINE = "nDCG@10"
 MEASURES = (HEADLINE, "R@1", "R@5", "R@10", "RR@10")
@@ -20,7 +21,7 @@ Judged = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over questions and its 95 % confidence interval (bootstrap over questions)."""
+    """A mean over questions, or an AUC, and its 95 % confidence interval (bootstrap over questions)."""
 
     value: float
     low: float
@@ -42,21 +43,28 @@ def judged(ranking: Ranking, relevance: Relevance) -> dict[str, dict[str, float]
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean and interval. One value alone, or equal ones, have an interval of no width."""
     import numpy as np
-    from scipy import stats
 
     mean = float(np.mean(values))
-    if len(set(values)) < 2:
-        return Estimate(mean, mean, mean)
-    interval = stats.bootstrap(
-        (np.asarray(values),),
-        np.mean,
-        confidence_level=_CONFIDENCE,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(_SEED),
-        batch=100,
-    ).confidence_interval
-    return Estimate(mean, float(interval.low), float(interval.high))
+    return Estimate(mean, mean, mean) if len(set(values)) < 2 else _with_interval(np.mean, values)
+
+
+def auc(higher: Sequence[float], lower: Sequence[float]) -> Estimate:
+    """How often one of `higher` is above one of `lower`, equal ones half: 0.5 is chance (Mann and Whitney's U).
+
+    Fewer than two of either have an interval of no width.
+    """
+    import numpy as np
+    from scipy import stats
+
+    def share(above: Any, below: Any, axis: int = -1) -> Any:
+        n, others = above.shape[axis], below.shape[axis]
+        ranks = stats.rankdata(np.concatenate([above, below], axis=axis), axis=axis)
+        return (ranks[..., :n].sum(axis=axis) - n * (n + 1) / 2) / (n * others)
+
+    if min(len(higher), len(lower)) < 2:
+        value = float(share(np.asarray(higher), np.asarray(lower)))
+        return Estimate(value, value, value)
+    return _with_interval(share, higher, lower)
 
 
 def p_value(first: Sequence[float], second: Sequence[float]) -> float:
@@ -81,6 +89,23 @@ def p_value(first: Sequence[float], second: Sequence[float]) -> float:
         rng=np.random.default_rng(_SEED),
     )
     return float(found.pvalue)
+
+
+def _with_interval(statistic: Callable[..., Any], *samples: Sequence[float]) -> Estimate:
+    import numpy as np
+    from scipy import stats
+
+    arrays = [np.asarray(sample) for sample in samples]
+    interval = stats.bootstrap(
+        arrays,
+        statistic,
+        confidence_level=_CONFIDENCE,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+        batch=100,
+    ).confidence_interval
+    return Estimate(float(statistic(*arrays)), float(interval.low), float(interval.high))
 
 
 def median_and_p95(values: Sequence[float]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ class EvaluationKind(models.TextChoices):
 
     RETRIEVAL = "retrieval", "Retrieval"
     ANSWERS = "answers", "Answers"
+    REFUSALS = "refusals", "Refusals"
 
 
 class RunState(models.TextChoices):
@@ -25,6 +26,9 @@ class RunState(models.TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+
+
+OPEN = (RunState.QUEUED, RunState.RUNNING)
 
 
 class EvaluationRun(models.Model):
@@ -50,6 +54,13 @@ class EvaluationRun(models.Model):
     class Meta:
         ordering = ["-pk"]
         indexes = [models.Index(fields=["question_set", "-id"], name="evaluation_run_of_set")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["question_set", "requested_by"],
+                condition=models.Q(state__in=OPEN),
+                name="one_open_run_per_set_and_person",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.question_set}, run {self.pk}"
@@ -57,7 +68,7 @@ class EvaluationRun(models.Model):
     @property
     def is_over(self) -> bool:
         """True once nothing more happens."""
-        return self.state in {RunState.DONE, RunState.FAILED}
+        return self.state not in OPEN
 
 
 class EvaluationCase(models.Model):

@@ -1,9 +1,10 @@
-"""What pages show of a stored run, whatever was measured. Both shapes of a report are known here alone.
+"""What pages show of a stored run, whatever was measured. The shapes of a report are known here alone.
 
 | report | arms | rows |
 |---|---|---|
 | of retrieval | `arms`: each with `arm`, `measures`, `judged` and `found` by question id; `texts` | a question an arm |
 | of answers | one, without a name: `measures` | `questions`: `id`, `text`, `answer`, `refused`, `measures` |
+| of refusals | the same, with `curves` by name | `questions`: `id`, `text`, `measures` |
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ class SideBySide:
 
 
 def headline_of(run: EvaluationRun) -> tuple[Figure, ...]:
-    """What a run is judged by, the most telling first: nDCG@10 of each arm, or each measure of the answers."""
+    """What a run is judged by, the most telling first: nDCG@10 of each arm, or each measure of the others."""
     if run.figures:
         return tuple(Figure(**each) for each in run.figures)
     if "arms" in run.report:
@@ -120,6 +121,14 @@ def figures_of(run: EvaluationRun, *, arm: str) -> tuple[Figure, ...]:
         for name, value in measures.items()
         if value and value.get("value") is not None
     )
+
+
+def curves_of(run: EvaluationRun) -> dict[str, list[dict[str, Any]]]:
+    """What is refused by threshold, by the curve's name: `by`, `threshold`, and what of the `answerable` and of the
+    `unanswerable` questions, as `value`, `low` and `high`.
+    """
+    found: dict[str, list[dict[str, Any]]] = run.report.get("curves", {})
+    return found
 
 
 def measures_of(*rows: Mapping[str, Row]) -> list[str]:

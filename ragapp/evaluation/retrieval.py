@@ -14,8 +14,10 @@ from ragapp.answering.retrieval import HybridRetriever
 from ragapp.evaluation import corpus, measures
 from ragapp.evaluation.corpus import Corpus, Progress
 from ragapp.evaluation.errors import NothingToMeasureError
+from ragapp.evaluation.follow_ups import Asked, FollowUpCounts, FollowUps, as_asked, counts
 from ragapp.evaluation.measures import Estimate
 from ragapp.evaluation.question_set import QuestionSet
+from ragapp.gateway.base import ChatModel
 
 # Rankings are judged down to there.
 DEPTH = 10
@@ -70,6 +72,7 @@ class RetrievalReport:
     chunks: int
     unread: Mapping[str, str]
     configuration: Mapping[str, object]
+    follow_ups: FollowUpCounts
     arms: tuple[ArmResult, ...]
     comparisons: tuple[Comparison, ...]
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -82,13 +85,13 @@ def evaluate(
     config: IngestionConfig,
     embedder: Embedder,
     whole_passages: bool,
-    last_turn_only: bool = False,
+    follow_ups: FollowUps = FollowUps.LEANING,
+    model: ChatModel | None = None,
     progress: Progress,
 ) -> RetrievalReport:
     """Ask every question of every arm, over the set's own texts in a throw-away index.
 
-    A follow-up is asked with the question before it, or, with `last_turn_only`, as if it stood alone. Raises
-    NothingToMeasureError.
+    `model` rewrites the follow-ups that are to be CONDENSED. Raises NothingToMeasureError.
     """
     _insist_on_targets(questions)
     with corpus.opened(
@@ -104,7 +107,8 @@ def evaluate(
                 "chunk_overlap_tokens": config.chunk_overlap_tokens,
                 "whole_passages": whole_passages,
             },
-            last_turn_only=last_turn_only,
+            follow_ups=follow_ups,
+            model=model,
             progress=progress,
         )
     return replace(report, texts={question.id: question.text for question in questions.judged})
@@ -117,7 +121,8 @@ def evaluate_over(
     arms: Mapping[str, Arm],
     embedder: Embedder,
     configuration: Mapping[str, object],
-    last_turn_only: bool = False,
+    follow_ups: FollowUps = FollowUps.LEANING,
+    model: ChatModel | None = None,
     progress: Progress,
 ) -> RetrievalReport:
     """Ask every question of every arm; questions without a target are left out. Raises NothingToMeasureError.
@@ -125,8 +130,9 @@ def evaluate_over(
     `configuration` is what the corpus was made with.
     """
     _insist_on_targets(questions)
+    asked = as_asked(questions.judged, follow_ups, model=model, cache_salt=texts.scope.fingerprint, progress=progress)
     results = tuple(
-        _measured(name, arm, texts, questions, embedder=embedder, last_turn_only=last_turn_only, progress=progress)
+        _measured(name, arm, texts, questions, asked=asked, embedder=embedder, progress=progress)
         for name, arm in arms.items()
     )
     return RetrievalReport(
@@ -138,9 +144,11 @@ def evaluate_over(
         configuration={
             "embedding_model": embedder.name,
             **configuration,
-            "last_turn_only": last_turn_only,
+            "follow_ups": follow_ups.value,
+            **({"model": model.name} if model else {}),
             "arms": {name: asdict(arm) for name, arm in arms.items()},
         },
+        follow_ups=counts(questions.judged, asked),
         arms=results,
         comparisons=tuple(_compared(first, second) for first, second in combinations(results, 2)),
     )
@@ -177,8 +185,8 @@ def _measured(
     texts: Corpus,
     questions: QuestionSet,
     *,
+    asked: Mapping[str, Asked],
     embedder: Embedder,
-    last_turn_only: bool,
     progress: Progress,
 ) -> ArmResult:
     retriever = searching(
@@ -186,12 +194,11 @@ def _measured(
     )
     found: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {}
-    asked = questions.judged
-    for done, question in enumerate(asked, start=1):
-        earlier = "" if last_turn_only else question.earlier
-        result = retriever.retrieve(question.text, scope=texts.scope, limit=_PASSAGES, earlier=earlier)
-        found[question.id] = _targets(result.passages, wanted=questions.relevant[question.id])
-        for stage, took in (*result.timings.items(), ("total", math.fsum(result.timings.values()))):
+    for done, (key, each) in enumerate(asked.items(), start=1):
+        result = retriever.retrieve(each.text, scope=texts.scope, limit=_PASSAGES, earlier=each.earlier)
+        found[key] = _targets(result.passages, wanted=questions.relevant[key])
+        timings = {**({} if each.condense_s is None else {"condense": each.condense_s}), **result.timings}
+        for stage, took in (*timings.items(), ("total", math.fsum(timings.values()))):
             seconds.setdefault(stage, []).append(took)
         progress(name, done, len(asked))
     relevant = {key: questions.relevant[key] for key in found}

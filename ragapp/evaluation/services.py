@@ -6,19 +6,25 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ingestion import outbox
 from ragapp.accounts.models import User
 from ragapp.evaluation.answers import AnswersReport
-from ragapp.evaluation.errors import RunInterruptedError, UnknownRunError
-from ragapp.evaluation.models import EvaluationKind, EvaluationRun, RunState
+from ragapp.evaluation.errors import RunInterruptedError, RunOpenError, UnknownRunError
+from ragapp.evaluation.models import OPEN, EvaluationKind, EvaluationRun, RunState
+from ragapp.evaluation.refusals import RefusalsReport
 from ragapp.evaluation.reports import headline_of
 from ragapp.evaluation.retrieval import RetrievalReport
 
 # A question is told of every second or so; the first one may wait for a model to load, and a message for a worker.
 SILENCE = timedelta(minutes=15)
+_KINDS = {
+    RetrievalReport: EvaluationKind.RETRIEVAL,
+    AnswersReport: EvaluationKind.ANSWERS,
+    RefusalsReport: EvaluationKind.REFUSALS,
+}
 
 
 def run_keep(
@@ -33,11 +39,11 @@ def run_keep(
     return run
 
 
-def run_store(report: RetrievalReport | AnswersReport) -> EvaluationRun:
+def run_store(report: RetrievalReport | AnswersReport | RefusalsReport) -> EvaluationRun:
     """Keep a report."""
     body = asdict(report)
     return run_keep(
-        kind=EvaluationKind.ANSWERS if isinstance(report, AnswersReport) else EvaluationKind.RETRIEVAL,
+        kind=_KINDS[type(report)],
         question_set=report.question_set,
         configuration=body.pop("configuration"),
         report=body,
@@ -59,14 +65,21 @@ def run_body(run: EvaluationRun) -> dict[str, Any]:
 
 
 def run_request(question_set: str, *, arms: Sequence[str], requested_by: User) -> EvaluationRun:
-    """Have the arms measured over the set's cases, in the rights that the person has when it begins."""
-    run = EvaluationRun.objects.create(
-        kind=EvaluationKind.RETRIEVAL,
-        question_set=question_set,
-        configuration={"arms": list(arms), "corpus": "live"},
-        state=RunState.QUEUED,
-        requested_by=requested_by,
-    )
+    """Have the arms measured over the set's cases, in the rights that the person has when it begins.
+
+    Raises RunOpenError where one that they asked for is not over.
+    """
+    try:
+        with transaction.atomic():
+            run = EvaluationRun.objects.create(
+                kind=EvaluationKind.RETRIEVAL,
+                question_set=question_set,
+                configuration={"arms": list(arms), "corpus": "live"},
+                state=RunState.QUEUED,
+                requested_by=requested_by,
+            )
+    except IntegrityError as exc:
+        raise RunOpenError(question_set) from exc
     # robust: a broker that is down must not fail the page; the run expires.
     transaction.on_commit(partial(_send, run.pk), robust=True)
     return run
@@ -104,13 +117,13 @@ def run_finish(run: EvaluationRun, report: RetrievalReport) -> None:
 
 def run_fail(number: int, *, code: str) -> None:
     """Say why it ended."""
-    unsettled = EvaluationRun.objects.filter(pk=number, state__in=(RunState.QUEUED, RunState.RUNNING))
+    unsettled = EvaluationRun.objects.filter(pk=number, state__in=OPEN)
     unsettled.update(state=RunState.FAILED, error_code=code, heard_at=timezone.now())
 
 
 def runs_expire(*, silent_for: timedelta = SILENCE) -> int:
     """Fail the runs whose process is gone, and those that no worker came for."""
-    unsettled = EvaluationRun.objects.filter(state__in=(RunState.QUEUED, RunState.RUNNING))
+    unsettled = EvaluationRun.objects.filter(state__in=OPEN)
     silent = unsettled.filter(heard_at__lt=timezone.now() - silent_for)
     return silent.update(state=RunState.FAILED, error_code=RunInterruptedError.code) if silent.exists() else 0
 

@@ -62,6 +62,14 @@ class Usage:
     completion_tokens: int = 0
     cached_tokens: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Of both calls."""
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+        )
+
 
 @dataclass(frozen=True)
 class ChatDelta:
@@ -73,13 +81,26 @@ class ChatDelta:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """How likely a reply begins with a token, 0..1; None where the server does not say. And what asking took."""
+
+    likelihood: float | None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
 class ChatRequest:
-    """What a chat model is asked. `cache_salt` keeps prefix caches of different rights apart."""
+    """What a chat model is asked. `cache_salt` keeps prefix caches of different rights apart.
+
+    `grammar`, in GBNF (llama.cpp's form, which vLLM reads too), is what the reply follows, where the server can be held
+    to it; elsewhere it is ignored, so that the reply is looked at all the same.
+    """
 
     messages: tuple[ChatMessage, ...]
     max_tokens: int
     temperature: float = 0.0
     cache_salt: str = ""
+    grammar: str = ""
 
 
 class ChatModel(Protocol):
@@ -91,11 +112,8 @@ class ChatModel(Protocol):
         """Deltas as they are generated. Closing the iterator frees the model. Raises a ChatModelError."""
         ...
 
-    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
-        """How likely the reply's first token is this one, 0..1; None where the server does not say.
-
-        Raises a ChatModelError.
-        """
+    async def begins_with(self, request: ChatRequest, *, token: str) -> Beginning:
+        """How likely the reply's first token is this one. Raises a ChatModelError."""
         ...
 
     async def is_ready(self) -> bool:

@@ -1,16 +1,17 @@
 """A chat model behind an OpenAI-compatible endpoint inside the perimeter: vLLM, or the child server."""
 
 import json
+import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
 
-from ragapp.gateway.base import ChatDelta, ChatRequest, Usage
+from ragapp.gateway.base import Beginning, ChatDelta, ChatRequest, Usage
 from ragapp.gateway.errors import (
     ChatModelBusyError,
     ChatModelError,
@@ -18,11 +19,14 @@ from ragapp.gateway.errors import (
     PromptTooLongError,
 )
 
+logger = logging.getLogger(__name__)
+
 _CONNECT_S, _READ_S = 5.0, 180.0
 _READY_S = 10.0
 _TOLD = 20
 _UNAVAILABLE = frozenset({401, 403, 404, 500, 502, 503, 504})
 _BUSY = frozenset({408, 409, 425, 429})
+_REFUSED = frozenset({400, 422})
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Endpoint:
 
     base_url: str
     api_key: str
+
+
+class _RefusedError(ChatModelError):
+    """The server does not take the request as it is, and not because the prompt is too long."""
 
 
 class OpenAICompatibleChat:
@@ -44,16 +52,35 @@ class OpenAICompatibleChat:
         self.name = name
         self._endpoint = endpoint
         self._supports_cache_salt = supports_cache_salt
+        self._takes_grammars = True
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        """Deltas as they come; leaving the iterator closes the connection, which ends the generation."""
+        """Deltas as they come; leaving the iterator closes the connection, which ends the generation.
+
+        A server that refuses the grammar is asked without it, and from then on without any.
+        """
+        body = self._body(request)
+        try:
+            async with aclosing(self._deltas(body)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            return
+        except _RefusedError as exc:
+            if "grammar" not in body:
+                raise
+            logger.warning("%s is asked without a grammar: %s", self.name, exc)
+        async with aclosing(self._deltas(self._body(replace(request, grammar="")))) as deltas:
+            async for delta in deltas:
+                # Only now is it known that it was the grammar.
+                self._takes_grammars = False
+                yield delta
+
+    async def _deltas(self, body: dict[str, Any]) -> AsyncGenerator[ChatDelta, None]:
         endpoint = await self._endpoint()
         finished = False
         async with _client(endpoint, read_s=_READ_S) as client:
             try:
-                async with aconnect_sse(
-                    client, "POST", f"{endpoint.base_url}/chat/completions", json=self._body(request)
-                ) as source:
+                async with aconnect_sse(client, "POST", f"{endpoint.base_url}/chat/completions", json=body) as source:
                     await _raise_for_status(source.response)
                     async for event in source.aiter_sse():
                         if event.data == "[DONE]":
@@ -65,7 +92,7 @@ class OpenAICompatibleChat:
         if not finished:
             raise ChatModelUnavailableError("the stream ended before it was done")
 
-    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
+    async def begins_with(self, request: ChatRequest, *, token: str) -> Beginning:
         """From the log probabilities of the first token, of which the servers tell the twenty likeliest."""
         endpoint = await self._endpoint()
         body = self._body(request) | {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOLD, "stream": False}
@@ -76,7 +103,7 @@ class OpenAICompatibleChat:
                 await _raise_for_status(response)
             except httpx.HTTPError as exc:
                 raise ChatModelUnavailableError(f"{type(exc).__name__}: {exc}") from exc
-        return _likelihood(response.content, token)
+        return _beginning(response.content, token)
 
     async def is_ready(self) -> bool:
         """True where the server lists its models; a loading or dead one does not."""
@@ -99,6 +126,9 @@ class OpenAICompatibleChat:
         }
         if self._supports_cache_salt and request.cache_salt:
             body["cache_salt"] = request.cache_salt
+        if self._takes_grammars and request.grammar:
+            # llama.cpp's field, and vLLM's; each passes over the other's.
+            body |= {"grammar": request.grammar, "structured_outputs": {"grammar": request.grammar}}
         return body
 
 
@@ -121,17 +151,20 @@ async def _raise_for_status(response: httpx.Response) -> None:
         raise PromptTooLongError(message)
     if response.status_code in _UNAVAILABLE:
         raise ChatModelUnavailableError(message)
-    raise ChatModelError(message)
+    raise (_RefusedError if response.status_code in _REFUSED else ChatModelError)(message)
 
 
-def _likelihood(content: bytes, token: str) -> float | None:
+def _beginning(content: bytes, token: str) -> Beginning:
+    usage = Usage()
     try:
-        first = json.loads(content)["choices"][0]["logprobs"]["content"][0]
+        body = json.loads(content)
+        usage = _usage(body.get("usage")) or usage
+        first = body["choices"][0]["logprobs"]["content"][0]
         told = {each["token"].strip(): float(each["logprob"]) for each in first["top_logprobs"]}
     except (ValueError, KeyError, IndexError, AttributeError, TypeError):
         # Servers may leave them out, or refuse to count them.
-        return None
-    return math.exp(told[token]) if token in told else 0.0
+        return Beginning(None, usage)
+    return Beginning(math.exp(told[token]) if token in told else 0.0, usage)
 
 
 def _delta(data: str) -> ChatDelta:

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
-from ragapp.gateway.base import ChatDelta, ChatRequest, Usage
+from ragapp.gateway.base import Beginning, ChatDelta, ChatRequest, Usage
 from ragapp.gateway.errors import ChatModelError
 
 
@@ -38,17 +38,20 @@ class ScriptedChat:
             yield ChatDelta(text=piece)
         yield ChatDelta(
             finish_reason=self._finish_reason,
-            usage=Usage(
-                prompt_tokens=sum(len(m.content) // 4 for m in request.messages),
-                completion_tokens=len(pieces),
-            ),
+            usage=_usage(request, written=len(pieces)),
         )
 
-    async def begins_with(self, request: ChatRequest, *, token: str) -> float | None:
+    async def begins_with(self, request: ChatRequest, *, token: str) -> Beginning:
         """The same `doubt` for every request."""
         self.checks.append(request)
-        return self._doubt
+        return Beginning(self._doubt, _usage(request, written=1))
 
     async def is_ready(self) -> bool:
         """Always."""
         return True
+
+
+def _usage(request: ChatRequest, *, written: int) -> Usage:
+    return Usage(
+        prompt_tokens=sum(len(message.content) // 4 for message in request.messages), completion_tokens=written
+    )

@@ -15,7 +15,8 @@ from ingestion.access import AccessScope
 from ingestion.selectors import documents_visible_to, uuid_or_none
 from ragapp.errors import entry_for
 from ragapp.evaluation.cases import cases_of, cases_visible_to, questions_by_id
-from ragapp.evaluation.errors import UnknownRunError
+from ragapp.evaluation.errors import RunOpenError, UnknownRunError
+from ragapp.evaluation.follow_ups import FollowUps
 from ragapp.evaluation.measures import HEADLINE
 from ragapp.evaluation.models import EvaluationRun, RunState
 from ragapp.evaluation.reports import (
@@ -24,6 +25,7 @@ from ragapp.evaluation.reports import (
     Row,
     SideBySide,
     arms_of,
+    curves_of,
     figures_of,
     headline_of,
     measures_of,
@@ -143,11 +145,14 @@ def start(request: HttpRequest) -> HttpResponseBase:
     arms = [arm for arm in ARMS if arm in request.POST.getlist("arms")]
     if not cases_of(name, scope=scope_of(request)).exists():
         raise Http404
-    if arms:
-        run_request(name, arms=arms, requested_by=person(request))
-        messages.success(request, "The run begins in a moment.")
-    else:
-        messages.error(request, "Choose at least one arm.")
+    try:
+        if arms:
+            run_request(name, arms=arms, requested_by=person(request))
+            messages.success(request, "The run begins in a moment.")
+        else:
+            messages.error(request, "Choose at least one arm.")
+    except RunOpenError as exc:
+        messages.error(request, entry_for(exc.code).sentence)
     return redirect(url_of_set(name))
 
 
@@ -167,6 +172,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponseBase:
         "measures": [figure.measure for figure in tables[0][1]] if tables else [],
         "configuration": _flat(found.configuration),
         "latencies": [(each.get("arm", ""), each["latency_ms"]) for each in measured if each.get("latency_ms")],
+        "curves": curves_of(found),
+        "follow_ups": report.get("follow_ups"),
         "comparisons": report.get("comparisons", []),
         "headline": HEADLINE,
         "unread": [(name, entry_for(code).sentence) for name, code in report.get("unread", {}).items()],
@@ -299,7 +306,8 @@ def _in_words(configuration: dict[str, Any]) -> list[str]:
     said += ["whole passages"] if configuration.get("whole_passages") else []
     if not configuration.get("whole_passages") and configuration.get("chunk_tokens"):
         said.append(f"{configuration['chunk_tokens']} tokens")
-    said += ["last turn only"] if configuration.get("last_turn_only") else []
+    if (follow_ups := configuration.get("follow_ups", FollowUps.LEANING)) != FollowUps.LEANING:
+        said.append(f"follow-ups {follow_ups}")
     return [each for each in said if each]
 
 

@@ -8,7 +8,8 @@ from ingestion.embedding.base import Vector
 from ingestion.embedding.hashing import HashingEmbedder
 from ragapp.answering.base import Passage, Passages
 from ragapp.answering.citing import CitedAnswer, is_refusal, quote_for
-from ragapp.answering.citing import cite as cite_with
+from ragapp.answering.citing import cite as cite_by
+from ragapp.answering.support import Support, TextEmbedder
 
 
 def passage(text: str, name: str = "a") -> Passage:
@@ -22,8 +23,8 @@ TRAVEL = passage("Trips abroad need form TR-14, signed by the head of department
 PASSAGES = (LEAVE, TRAVEL)
 
 
-def cite(text: str, passages: Passages, question: str = "") -> CitedAnswer:
-    return cite_with(text, passages, question=question, embedder=None)
+def cite(text: str, passages: Passages, question: str = "", embedder: TextEmbedder | None = None) -> CitedAnswer:
+    return cite_by(text, Support(passages, question=question, embedder=embedder))
 
 
 def test_each_sentence_gets_the_passage_that_supports_it() -> None:
@@ -76,7 +77,7 @@ def test_a_mark_that_the_model_writes_is_not_its_to_give() -> None:
 def test_a_number_that_no_passage_has_is_not_supported(
     sentence: str, is_supported: bool, embedder: HashingEmbedder | None
 ) -> None:
-    cited = cite_with(sentence, PASSAGES, question="", embedder=embedder)
+    cited = cite(sentence, PASSAGES, embedder=embedder)
     assert bool(cited.sources) is is_supported
 
 
@@ -103,7 +104,7 @@ def test_a_sentence_in_other_words_is_supported_by_its_meaning() -> None:
             return [self._vector("same") for _ in texts]
 
     words_alone = cite("Holidays amount to several weeks for employees.", [LEAVE])
-    by_meaning = cite_with("Holidays amount to several weeks for employees.", [LEAVE], question="", embedder=Same())
+    by_meaning = cite("Holidays amount to several weeks for employees.", [LEAVE], embedder=Same())
     assert (words_alone.sources, [source.passage for source in by_meaning.sources]) == ((), [LEAVE])
 
 

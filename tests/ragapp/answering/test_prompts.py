@@ -19,8 +19,8 @@ def test_the_prompt_is_the_golden_one() -> None:
     assert (user.role, user.content) == (
         "user",
         "Passages:\n"
-        '<passage n="1" document="leave.md">\n25 days.\n</passage>\n'
-        '<passage n="2" document="travel.md">\nTR-14.\n</passage>\n\n'
+        '<passage n="1" document="travel.md">\nTR-14.\n</passage>\n'
+        '<passage n="2" document="leave.md">\n25 days.\n</passage>\n\n'
         "Question: How many days?\n"
         "(If the answer depends on something, give every case.)",
     )

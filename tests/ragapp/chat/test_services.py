@@ -194,6 +194,24 @@ def test_the_words_of_an_answer_go_with_its_deleted_document(user: User, chunk: 
     assert Message.objects.get(pk=answer.pk).text == ""
 
 
+def test_the_words_of_an_answer_go_with_a_document_that_it_only_quotes(user: User, chunk: Chunk) -> None:
+    turn = services.turn_start(user=user, question="One?")
+    services.answer_finish(turn.answer.pk, finished(chunk))
+    answer = services.answer_get(turn.answer.pk, owner=user)
+    assert not answer.is_withdrawn_from(AccessScope(frozenset({str(chunk.document.collection_id)})))
+    assert answer.is_withdrawn_from(AccessScope(frozenset()))
+    chunk.document.delete()
+    assert services.answers_forget() == 1
+
+
+def test_an_answer_that_quotes_what_was_deleted_meanwhile_is_withdrawn(user: User, chunk: Chunk) -> None:
+    turn, ended = services.turn_start(user=user, question="One?"), finished(chunk)
+    scope = AccessScope(frozenset({str(chunk.document.collection_id)}))
+    chunk.document.delete()
+    services.answer_finish(turn.answer.pk, ended)
+    assert services.answer_get(turn.answer.pk, owner=user).is_withdrawn_from(scope)
+
+
 def test_a_stopped_answer_is_tied_to_what_the_model_was_given(user: User, chunk: Chunk) -> None:
     turn = services.turn_start(user=user, question="One?")
     services.answer_claim(turn.answer.pk)

@@ -1,6 +1,7 @@
 """Cases asked of the live index: in an admin's rights, with the outcome on the run's row."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -16,11 +17,14 @@ from ingestion.errors import IndexUnavailableError
 from ingestion.index.base import Attributes, IndexedChunk
 from ingestion.models import Chunk, Document, DocumentState, Label
 from ingestion.services import collection_create
+from ragapp import wiring
 from ragapp.accounts.models import User
 from ragapp.answering.base import Passage
 from ragapp.evaluation import live, services, tasks
 from ragapp.evaluation.corpus import target_of
+from ragapp.evaluation.errors import RunOpenError
 from ragapp.evaluation.models import CaseTarget, EvaluationCase, EvaluationRun, RunState
+from ragapp.gateway.scripted import ScriptedChat
 from tests.ingestion.integrity.corpus import EMBEDDER
 from tests.ragapp.web.world import document_in, passage_in
 
@@ -143,6 +147,17 @@ def test_a_run_that_is_deleted_meanwhile_stays_deleted(manual: Document, admin: 
     assert not EvaluationRun.objects.exists()
 
 
+def test_a_person_has_one_open_run_of_a_set(admin: User) -> None:
+    first = services.run_request("hr", arms=["bm25"], requested_by=admin)
+    with pytest.raises(RunOpenError):
+        services.run_request("hr", arms=["dense"], requested_by=admin)
+    services.run_request("other", arms=["bm25"], requested_by=admin)
+    services.run_request("hr", arms=["bm25"], requested_by=User.objects.create_user("rae", is_staff=True))
+    services.run_fail(first.pk, code="internal_error")
+    services.run_request("hr", arms=["bm25"], requested_by=admin)
+    assert EvaluationRun.objects.filter(state=RunState.QUEUED).count() == 3
+
+
 def test_silent_runs_expire(admin: User) -> None:
     run = services.run_request("hr", arms=["bm25"], requested_by=admin)
     tasks.tend_evaluation()
@@ -163,6 +178,28 @@ def test_the_command_measures_cases_as_a_person(
     User.objects.create_user("rae")
     with pytest.raises(CommandError, match="not_allowed"):
         call_command("evaluate", "retrieval", "--cases", "hr", "--user", "rae")
+
+
+# The search runs in a thread of its own, with a connection of its own.
+@pytest.mark.django_db(transaction=True)
+def test_the_command_has_cases_answered_and_keeps_none_of_their_words(
+    manual: Document, admin: User, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = case_of(manual, "How long is parental leave?", page=2)
+    EvaluationCase.objects.update(expected="Parental leave is twelve weeks.")
+    EvaluationCase.objects.create(question_set="hr", question="Who reigns France?", answerable=False)
+    model = ScriptedChat(["Parental leave is twelve weeks."], ["I don't know."])
+    monkeypatch.setattr(wiring, "chat_model_named", lambda name: nullcontext(model))
+    call_command("evaluate", "answers", "--cases", "hr", "--user", "ada")
+    printed = capsys.readouterr().out
+    for words in ("hr, run", "| citation_recall | 1.000", "| token_f1 | 1.000", "| answered_though_unanswerable |"):
+        assert words in printed
+    run = EvaluationRun.objects.get()
+    assert (run.configuration["corpus"], run.configuration["model"]) == ("live", "scripted")
+    answered = run.report["questions"][0]
+    assert (answered["id"], answered["cited"]) == (str(case.pk), [f"{manual.pk}#page=2"])
+    for words in ("arental", "twelve", "France"):
+        assert words not in str(run.report)
 
 
 @pytest.mark.parametrize(

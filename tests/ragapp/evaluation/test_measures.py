@@ -47,3 +47,17 @@ def test_p_is_small_for_a_real_difference_and_large_for_none() -> None:
 
 def test_one_question_alone_shows_no_difference() -> None:
     assert measures.p_value([1.0], [0.0]) == 1.0
+
+
+def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
+    assert measures.auc([3.0, 4.0], [1.0, 2.0]) == measures.Estimate(1.0, 1.0, 1.0)
+    assert measures.auc([1.0], [1.0]).value == 0.5
+    assert measures.auc([2.0, 3.0, 5.0], [1.0, 4.0]).value == pytest.approx(4 / 6)
+
+
+def test_the_area_of_noise_is_not_beyond_chance() -> None:
+    chance = random.Random(11)
+    first, second = [[chance.random() for _ in range(80)] for _ in range(2)]
+    found = measures.auc(first, second)
+    assert found.low < 0.5 < found.high
+    assert found.low < found.value < found.high

@@ -1,5 +1,6 @@
 """What every chat model must do, whichever adapter and server is behind it."""
 
+import re
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -52,10 +53,18 @@ class ChatModelContract:
 
     async def test_it_tells_how_likely_a_reply_begins(self, model: ChatModel) -> None:
         said = _text(await _all(model, replace(QUESTION, max_tokens=1)))
-        likely = await model.begins_with(QUESTION, token=said.strip())
-        assert likely is not None
-        assert 0.0 < likely <= 1.0
-        assert await model.begins_with(QUESTION, token="no token is as long as this") == 0.0
+        found = await model.begins_with(QUESTION, token=said.strip())
+        assert found.likelihood is not None
+        assert 0.0 < found.likelihood <= 1.0
+        assert found.usage.prompt_tokens > 0
+        assert (await model.begins_with(QUESTION, token="no token is as long as this")).likelihood == 0.0
+
+    async def test_a_grammar_holds_the_reply_to_one_question_on_one_line(self, model: ChatModel) -> None:
+        listing = ChatRequest(messages=(ChatMessage("user", "List ten fruits, each on its own line."),), max_tokens=64)
+        assert "\n" in _text(await _all(model, listing))
+        held = await _all(model, replace(listing, grammar=r'root ::= [^?\n\r]{1,40} "?"'))
+        assert re.fullmatch(r"[^?\n\r]{1,40}\?", _text(held))
+        assert [delta.finish_reason for delta in held if delta.finish_reason] == ["stop"]
 
     async def test_it_says_that_it_is_ready(self, model: ChatModel) -> None:
         assert await model.is_ready()

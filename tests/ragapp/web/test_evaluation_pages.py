@@ -118,6 +118,23 @@ def test_a_run_of_answers_and_one_that_waits_have_a_page_too(world: World) -> No
     assert "Waiting" in page(world, "evaluation_run", run_request("hr", arms=["bm25"], requested_by=world.admin).pk)
 
 
+def test_a_run_of_refusals_shows_its_curves(world: World) -> None:
+    point = {"by": "doubt", "threshold": 0.6, "answerable": figure(0.125), "unanswerable": figure(0.875)}
+    run = run_keep(
+        kind=EvaluationKind.REFUSALS,
+        question_set="hr",
+        configuration={"model": "tiny"},
+        report={
+            "questions": [], "documents": 2, "chunks": 5, "unread": {},
+            "measures": {"doubt_auc": figure(0.71)}, "curves": {"doubt": [point]},
+        },
+    )  # fmt: skip
+    html = page(world, "evaluation_run", run.pk)
+    for words in ("Refusals", "doubt_auc", "<b>0.710</b>", "Refused: doubt", "<td>0.60</td>", "<b>0.875</b>"):
+        assert words in html
+    assert "doubt_auc <b>0.710</b>" in page(world, "evaluation_set", set="hr")
+
+
 def test_a_run_is_exported_and_deleted(world: World) -> None:
     run = retrieval_run(q1=0.5)
     client = browser_of(world.admin)
@@ -264,6 +281,7 @@ def test_a_run_over_cases_is_asked_for_and_watched(world: World) -> None:
         ["bm25", "rerank"],
         world.admin,
     )
+    assert "is not over yet" in client.post(url, {"set": "hr", "arms": "bm25"}, follow=True).content.decode()
     EvaluationRun.objects.update(state=RunState.RUNNING, step="bm25", done=3, total=8)
     fragment = page(world, "evaluation_runs", set="hr")
     assert "bm25, 3 of 8" in fragment
