@@ -150,7 +150,7 @@ class Config(BaseModel):
             description="Likelihood of 'I don't know', by the model itself, from which it is taken for the answer. "
             "Chosen for the default model; 1: never asked beforehand.",
         ),
-    ] = 0.6
+    ] = 0.7
     passages: Annotated[int, Field(gt=0, le=20, description="Passages given to the model.")] = 4
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Level of the log on standard error.")

@@ -145,7 +145,7 @@ class AnswerFinished:
     sources, and `nearest` holds the passages that came closest, one a document. `truncated`: the length limit cut it.
 
     `timings` are seconds: retrieve with its stages, first_token, cite, total. `statements` counts the sentences that
-    could be supported, `supported` those that are.
+    could be supported, `supported` those that are. `usage` is of all calls: rewriting, check and answer.
     """
 
     text: str

@@ -177,6 +177,7 @@ async def test_a_follow_up_is_searched_as_a_question_of_its_own() -> None:
     finished = events[-1]
     assert isinstance(finished, AnswerFinished)
     assert finished.timings["condense"] > 0
+    assert finished.usage.completion_tokens == 3, "a piece rewritten, the token of the check, a piece answered"
 
 
 async def test_a_follow_up_that_the_model_cannot_rewrite_leans_on_the_question_before() -> None:
