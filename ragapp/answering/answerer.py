@@ -94,25 +94,25 @@ class Answerer:
     ) -> AsyncGenerator[AnswerEvent, None]:
         started = time.perf_counter()
         rewritten = await self._standing_alone(question, history, scope=scope)
-        asked = rewritten.text
-        timings = {"condense": time.perf_counter() - started} if asked else {}
-        earlier = history[-1].question if history else ""
+        timings = {"condense": time.perf_counter() - started} if rewritten.text else {}
+        asked = rewritten.text or question
+        earlier = history[-1].question if history and not rewritten.text else ""
         found = await asyncio.to_thread(
             self._retriever.retrieve,
-            asked or question,
+            asked,
             scope=scope,
             limit=_CONSIDERED * self._passages,
-            earlier="" if asked else earlier,
+            earlier=earlier,
             conditions=conditions,
         )
-        chosen = select(asked or question, found.passages, limit=self._passages, following=found.following)
-        yield SourcesFound(asked=asked or question, passages=chosen.given, dropped=chosen.dropped)
+        chosen = select(asked, found.passages, limit=self._passages, following=found.following)
+        yield SourcesFound(asked=asked, passages=chosen.given, dropped=chosen.dropped)
         decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
         yield RouteChosen(decision)
         timings |= {**found.timings, "retrieve": time.perf_counter() - started}
         beginning, usage, truncated = Beginning(None), Usage(), False
         if found.relevant:
-            asking = partial(prompts.build, question, chosen.given, earlier=earlier, asked=asked or "")
+            asking = partial(prompts.build, asked, chosen.given, earlier=earlier)
             with self._generating():
                 beginning = await self._beginning(asking(ending=prompts.CHECK), scope=scope)
                 timings["check"] = time.perf_counter() - started - timings["retrieve"]
@@ -129,7 +129,7 @@ class Answerer:
         written = time.perf_counter()
         raw = "".join(text)
         refused = not raw.strip() or citing.is_refusal(raw)
-        cited = _NOTHING if refused else await asyncio.to_thread(self._cited, raw, chosen, question=asked or question)
+        cited = _NOTHING if refused else await asyncio.to_thread(self._cited, raw, chosen, question=asked)
         ended = time.perf_counter()
         yield AnswerFinished(
             text=cited.text,

@@ -32,22 +32,19 @@ _CONTROL = re.compile(
 _OPEN, _CLOSE = "<passage", "</passage>"
 
 
-def build(
-    question: str, passages: Passages, *, earlier: str = "", asked: str = "", ending: str = ANSWER
-) -> tuple[ChatMessage, ...]:
+def build(question: str, passages: Passages, *, earlier: str = "", ending: str = ANSWER) -> tuple[ChatMessage, ...]:
     """The messages for a grounded answer. Of `passages`, the best first, the best stands last, next to the question:
     there a small model reads it best (docs/quality.md). They are numbered as they stand.
 
-    `asked` is the question made to stand alone, where that was needed. Of the conversation the model sees the question
-    `earlier` alone, the asker's own words: answers before are no source. With `ending` CHECK, how the reply begins
-    tells whether the passages hold the answer; the prompts of check and answer are the same up to there.
+    A question that was made to stand alone needs no conversation. With another the model sees the question `earlier`
+    alone, the asker's own words: answers before are no source. With `ending` CHECK, how the reply begins tells whether
+    the passages hold the answer; the prompts of check and answer are the same up to there.
     """
     blocks = "\n".join(_fenced(n, passage) for n, passage in enumerate(reversed(passages), start=1))
     before = f"Asked before: {_plain(earlier)[:_MOST_EARLIER_CHARS]}\n" if earlier else ""
-    meaning = f"\nThat is: {_plain(asked)}" if asked else ""
     return (
         ChatMessage("system", SYSTEM),
-        ChatMessage("user", f"Passages:\n{blocks}\n\n{before}Question: {_plain(question)}{meaning}\n{ending}"),
+        ChatMessage("user", f"Passages:\n{blocks}\n\n{before}Question: {_plain(question)}\n{ending}"),
     )
 
 

@@ -31,9 +31,9 @@ def test_a_passage_tells_the_date_of_its_document() -> None:
     assert '<passage n="1" document="leave.md" date="2024-03-01">' in prompts.build("q", [dated])[1].content
 
 
-def test_a_question_made_to_stand_alone_is_told_beside_the_persons_words() -> None:
-    content = prompts.build("And in winter?", [passage("x")], asked="Is there a shuttle in <|winter|>?")[1].content
-    assert "Question: And in winter?\nThat is: Is there a shuttle in < |winter| >?\n" in content
+def test_a_question_cannot_pose_as_a_turn_of_the_template() -> None:
+    content = prompts.build("Is there a shuttle in <|winter|>?", [passage("x")])[1].content
+    assert "Question: Is there a shuttle in < |winter| >?\n" in content
 
 
 def test_the_first_message_is_the_same_for_every_question() -> None:

@@ -142,7 +142,7 @@ def test_follow_ups_are_rewritten_as_for_an_answer(tmp_path: Path) -> None:
     model = Doubting({"manager": 0.1, "France": 0.9}, ["How many days of annual leave does the manager get?"])
     weighed(tmp_path, questions, model)
     assert len(model.requests) == 1
-    assert "That is: How many days of annual leave does the manager get?" in model.checks[0].messages[-1].content
+    assert "Question: How many days of annual leave does the manager get?" in model.checks[0].messages[-1].content
 
 
 def test_a_question_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
