@@ -23,7 +23,7 @@ from ragapp.answering.base import (
     SourcesFound,
     TextDelta,
 )
-from ragapp.answering.condensing import Condensed, condensed, stands_alone
+from ragapp.answering.condensing import Condensed, condensed, needs_rewriting
 from ragapp.answering.selection import Selection, select
 from ragapp.answering.support import Support, TextEmbedder
 from ragapp.gateway.base import Beginning, ChatDelta, ChatMessage, ChatModel, ChatRequest, Usage
@@ -173,7 +173,7 @@ class Answerer:
 
     async def _standing_alone(self, question: str, history: Sequence[PastTurn], *, scope: AccessScope) -> Condensed:
         """The follow-up rewritten by the model; without a text where it needs no rewriting, or cannot have one."""
-        if scope.is_empty or not history or stands_alone(question):
+        if scope.is_empty or not needs_rewriting(question, history):
             return Condensed(None, Usage())
         with self._generating():
             return await condensed(question, history, model=self._model, cache_salt=scope.fingerprint)

@@ -13,7 +13,7 @@ from ragapp.answering.support import Support, words_of
 UNSUPPORTED = "[?]"
 """Follows a sentence that no passage supports."""
 
-_QUOTE_LIMIT = 320
+QUOTE_LIMIT = 320
 # The second kind is ours: a model that writes it would mark its own sentence.
 _MARKER = re.compile(r"\s*\[(?:\d{1,2}(?:\s*,\s*\d{1,2})*|\?)\](?!\()")
 # '1.' before a list's item is no number of it.
@@ -89,13 +89,17 @@ def cite(text: str, support: Support) -> CitedAnswer:
 
 def quote_for(sentence: str, text: str) -> str:
     """The exact span of a passage's text that shares most words with the sentence, at most 320 characters."""
-    spans = [_SAYS_NOTHING.sub("", span) for span, _ in sentences_of(text)]
-    spans = [span for span in spans if words_of(span)]
+    spans = [span for span in spans_of(text) if words_of(span)]
     if not spans:
-        return text[:_QUOTE_LIMIT]
+        return text[:QUOTE_LIMIT]
     wanted = set(words_of(sentence))
     best = max(spans, key=lambda span: len(wanted & set(words_of(span))))
-    return best.strip()[:_QUOTE_LIMIT]
+    return best.strip()[:QUOTE_LIMIT]
+
+
+def spans_of(text: str) -> list[str]:
+    """The sentences of a passage's text, without the headings and the rules of tables that they begin with."""
+    return [_SAYS_NOTHING.sub("", span) for span, _ in sentences_of(text)]
 
 
 def without_markers(text: str) -> str:

@@ -60,6 +60,11 @@ def stands_alone(question: str) -> bool:
     return len(words_of(question)) >= _STANDS_ALONE and not _POINTS_BACK.search(question)
 
 
+def needs_rewriting(question: str, history: Sequence[PastTurn]) -> bool:
+    """A follow-up that cannot be understood by itself."""
+    return bool(history) and not stands_alone(question)
+
+
 async def condensed(
     question: str, history: Sequence[PastTurn], *, model: ChatModel, cache_salt: str, patience_s: float = _PATIENCE_S
 ) -> Condensed:

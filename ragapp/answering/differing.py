@@ -11,15 +11,14 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ragapp.answering.base import Passage, Passages, Reason, Source
-from ragapp.answering.citing import CitedAnswer, Claim
+from ragapp.answering.citing import QUOTE_LIMIT, CitedAnswer, Claim, spans_of
 from ragapp.answering.selection import Selection
-from ragapp.answering.sentences import sentences_of
-from ragapp.answering.support import Support, numbers_in, words_of
+from ragapp.answering.support import NUMERALS, Support, numbers_in, words_of
 
 _MOST_TOLD = 2
 _MOST_SIDES = 3
-# A longer statement is no short one with one value in it. As long as a source's quote may be.
-_LONGEST = 320
+# A longer statement is no short one with one value in it, and would not fit a quote.
+_LONGEST = QUOTE_LIMIT
 _EXCERPT = 120
 _FEWEST_SHARED = 2
 _NEAR = 0.5
@@ -32,7 +31,6 @@ _REFERENCE = re.compile(
     r"notes?)\b\.?|§+)\s*\d+(?:\.\d+)*(?:\s*(?:[-\u2013]|to|and|of)\s*\d+)?",
     re.IGNORECASE,
 )
-_SAYS_NOTHING = re.compile(r"^(?:\s*#[^\n]*(?:\n|$))+")
 _BOUND = re.compile(
     r"\b(?:no|not) (?:later|earlier|sooner|less|more|fewer|longer than|only|matter|exceed|to exceed)\b"
     r"|\bwhether or not\b|\bif not\b",
@@ -59,7 +57,7 @@ _SAME_TIME = 0.02
 _MONTH = rf"(?P<month_{{}}>{'|'.join(_MONTHS)}|{'|'.join(month[:3] for month in _TOLD_ALONE)})\b\.?"
 _YEAR = r"(?:,?\ (?P<year_{}>\d{{4}})\b)?"
 _DASH = "-\u2013\u2014"
-_NUMBER = r"\d+(?:[.,]\d+)*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
+_NUMBER = rf"\d+(?:[.,]\d+)*|\b(?:{'|'.join(NUMERALS)})\b"
 _MONEY = r"us\$|[€$£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?)\b"
 _VALUE = re.compile(
     rf"""
@@ -329,7 +327,7 @@ def _bare(name: str) -> frozenset[str]:
 
 
 def _statements(passage: Passage) -> list[_Statement]:
-    spans = (_SAYS_NOTHING.sub("", span).strip() for span, _ in sentences_of(passage.text))
+    spans = map(str.strip, spans_of(passage.text))
     return [_read(span) for span in spans if span and len(span) <= _LONGEST]
 
 

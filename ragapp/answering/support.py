@@ -34,7 +34,7 @@ _ELLIPTIC = 3
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _GROUPED = re.compile(r"^[1-9]\d{0,2}(?:[.,]\d{3})+$")
-_NUMERALS = {
+NUMERALS = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
     "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
 }  # fmt: skip
@@ -153,7 +153,7 @@ def words_of(text: str) -> list[str]:
 def numbers_in(text: str) -> frozenset[str]:
     """Its numbers, written one way: '1,250', '1.250' and '1250' are one, and so are 'five' and '5'."""
     digits = {_one_way(number) for number in _NUMBER.findall(text)}
-    return frozenset(digits | {_NUMERALS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _NUMERALS})
+    return frozenset(digits | {NUMERALS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in NUMERALS})
 
 
 def _one_way(number: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ragapp.answering.condensing import condensed, stands_alone
+from ragapp.answering.condensing import condensed, needs_rewriting
 from ragapp.evaluation.corpus import Progress
 from ragapp.evaluation.question_set import Question
 from ragapp.gateway.base import ChatModel
@@ -69,7 +69,7 @@ async def _rewritten(
 
 
 async def _one(question: Question, *, model: ChatModel, cache_salt: str) -> Asked:
-    if not question.turns or stands_alone(question.text):
+    if not needs_rewriting(question.text, question.turns):
         return Asked(question.text, question.earlier)
     started = time.perf_counter()
     text = (await condensed(question.text, question.turns, model=model, cache_salt=cache_salt)).text

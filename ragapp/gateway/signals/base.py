@@ -1,10 +1,11 @@
 """What could leave, seen as a person would read it, and the port of the signals that look at it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from ragapp.gateway.base import Signal
+from ragapp.gateway.base import Finding, Signal
 from ragapp.gateway.signals import folding
 
 
@@ -38,3 +39,9 @@ class TextSignal(Protocol):
     def look(self, outgoing: Outgoing) -> Signal:
         """DENY, CLEAN or UNKNOWN, with the evidence, which repeats no word. Blocking; knows nothing of who asks."""
         ...
+
+
+def by_rules(name: str, held: Iterable[str], *, otherwise: str) -> Signal:
+    """DENY by the first rule that holds, `held` being the evidence of those that do; CLEAN where none does."""
+    evidence = next(iter(held), "")
+    return Signal(name, Finding.DENY if evidence else Finding.CLEAN, evidence or otherwise)

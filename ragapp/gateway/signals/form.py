@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
-from ragapp.gateway.base import Finding, Signal
-from ragapp.gateway.signals.base import Outgoing
+from ragapp.gateway.base import Signal
+from ragapp.gateway.signals.base import Outgoing, by_rules
 
 MOST_CHARACTERS: Final = 1_500
 # No word of a language is as long; a key, or text that was encoded, is.
@@ -57,15 +57,8 @@ class Form:
 
     def look(self, outgoing: Outgoing) -> Signal:
         """DENY or CLEAN."""
-        evidence = next(self._held(outgoing), "")
-        if evidence:
-            return Signal(name=self.name, finding=Finding.DENY, evidence=evidence)
-        return Signal(name=self.name, finding=Finding.CLEAN, evidence="It points at nothing of yours, and is plain.")
-
-    def _held(self, outgoing: Outgoing) -> Iterator[str]:
-        for evidence, holds in _RULES:
-            if holds(outgoing):
-                yield evidence
+        held = (evidence for evidence, holds in _RULES if holds(outgoing))
+        return by_rules(self.name, held, otherwise="It points at nothing of yours, and is plain.")
 
 
 def _is_empty(outgoing: Outgoing) -> bool:

@@ -8,8 +8,8 @@ from typing import Final
 import phonenumbers
 from stdnum import iban
 
-from ragapp.gateway.base import Finding, Signal
-from ragapp.gateway.signals.base import Outgoing
+from ragapp.gateway.base import Signal
+from ragapp.gateway.signals.base import Outgoing, by_rules
 
 _MAIL = re.compile(r"[\w.+%-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)+")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])")
@@ -35,10 +35,8 @@ class Identifiers:
 
     def look(self, outgoing: Outgoing) -> Signal:
         """DENY or CLEAN."""
-        kind = next(_found(outgoing.plain), "")
-        if kind:
-            return Signal(name=self.name, finding=Finding.DENY, evidence=f"It holds {kind}.")
-        return Signal(name=self.name, finding=Finding.CLEAN, evidence="It holds no number or address of anything.")
+        held = (f"It holds {kind}." for kind in _found(outgoing.plain))
+        return by_rules(self.name, held, otherwise="It holds no number or address of anything.")
 
 
 def _found(text: str) -> Iterator[str]:

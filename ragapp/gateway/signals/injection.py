@@ -2,8 +2,8 @@
 
 import re
 
-from ragapp.gateway.base import Finding, Signal
-from ragapp.gateway.signals.base import Outgoing
+from ragapp.gateway.base import Signal
+from ragapp.gateway.signals.base import Outgoing, by_rules
 
 _OBEY_ME = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass|skip|turn off|disable)\b.{0,40}\b(?:instruction|rule|polic|filter|"
@@ -27,6 +27,12 @@ _TURNS = re.compile(
     re.MULTILINE,
 )
 
+_RULES = (
+    ("It gives orders about rules or prompts.", _OBEY_ME),
+    ("It asks to be sent or passed off as harmless.", _SEND_IT),
+    ("It holds marks of a prompt's own format.", _TURNS),
+)
+
 
 class Injection:
     """Denies text that gives orders to the system, or that looks like a turn of a conversation of its own."""
@@ -35,11 +41,5 @@ class Injection:
 
     def look(self, outgoing: Outgoing) -> Signal:
         """DENY or CLEAN."""
-        for evidence, pattern in (
-            ("It gives orders about rules or prompts.", _OBEY_ME),
-            ("It asks to be sent or passed off as harmless.", _SEND_IT),
-            ("It holds marks of a prompt's own format.", _TURNS),
-        ):
-            if pattern.search(outgoing.plain):
-                return Signal(name=self.name, finding=Finding.DENY, evidence=evidence)
-        return Signal(name=self.name, finding=Finding.CLEAN, evidence="It gives no orders.")
+        held = (evidence for evidence, pattern in _RULES if pattern.search(outgoing.plain))
+        return by_rules(self.name, held, otherwise="It gives no orders.")
