@@ -21,11 +21,16 @@ from ragapp.answering.base import Retrieval, Retriever
 from ragapp.answering.retrieval import HybridRetriever
 from ragapp.audit.ledger import SqlLedger
 from ragapp.config import Config
-from ragapp.gateway.base import ChatModel
+from ragapp.gateway.base import ChatModel, Ledger
 from ragapp.gateway.errors import ChatModelUnavailableError
+from ragapp.gateway.gate import Gate
 from ragapp.gateway.ledger import ChainKey, MemoryLedger
 from ragapp.gateway.openai_compatible import Endpoint, OpenAICompatibleChat
 from ragapp.gateway.router import Router
+from ragapp.gateway.signals.form import Form
+from ragapp.gateway.signals.identifiers import Identifiers
+from ragapp.gateway.signals.injection import Injection
+from ragapp.gateway.signals.secrets import Secrets
 from ragapp.gateway.supervisor import ModelServerState, ModelServerStatus, ModelServerSupervisor
 from ragapp.passages import SqlPassageStore
 
@@ -46,7 +51,7 @@ def answerer() -> Answerer:
     """Answers a question in a scope."""
     return Answerer(
         retriever=_retriever(),
-        router=Router(ledger=ledger(), question_hash=_chain_key().question_hash),
+        router=_router(ledger()),
         model=chat_model(),
         passages=config().passages,
         generating=_generating(),
@@ -62,13 +67,26 @@ def answerer_for(retriever: Retriever, *, model: ChatModel, refusal_threshold: f
     """
     return Answerer(
         retriever=retriever,
-        router=Router(ledger=MemoryLedger(_chain_key()), question_hash=_chain_key().question_hash),
+        router=unrecorded_router(),
         model=model,
         passages=config().passages,
         generating=nullcontext,
         embedder=engine.embedder,
         refusal_threshold=config().refusal_threshold if refusal_threshold is None else refusal_threshold,
     )
+
+
+def unrecorded_router() -> Router:
+    """Decides as questions are decided, and leaves no record: for measurements and for trying a text."""
+    return _router(MemoryLedger(_chain_key()))
+
+
+@lru_cache(maxsize=1)
+def gate() -> Gate:
+    """The signals that look at a question's words, ready to look."""
+    ready = Gate((Secrets(), Identifiers(), Form(), Injection()))
+    ready.warm()
+    return ready
 
 
 def ledger() -> SqlLedger:
@@ -172,6 +190,10 @@ def readiness() -> dict[str, str]:
     """The parts that would fail a question now, each with one word for an operator; empty when all is well."""
     checks: dict[str, Callable[[], str]] = {"database": _database, "index": _index, "model": _model}
     return {name: problem for name, check in checks.items() if (problem := check())}
+
+
+def _router(ledger: Ledger) -> Router:
+    return Router(gate=gate(), ledger=ledger, question_hash=_chain_key().question_hash)
 
 
 def _chain_key() -> ChainKey:

@@ -28,7 +28,7 @@ from ragapp.answering.selection import Selection, select
 from ragapp.answering.support import Support, TextEmbedder
 from ragapp.gateway.base import Beginning, ChatDelta, ChatMessage, ChatModel, ChatRequest, Usage
 from ragapp.gateway.errors import GatewayError
-from ragapp.gateway.router import Router
+from ragapp.gateway.router import Asked, Router
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,8 @@ class Answerer:
         )
         chosen = select(asked, found.passages, limit=self._passages, following=found.following)
         yield SourcesFound(asked=asked, passages=chosen.given, dropped=chosen.dropped)
-        decision = await asyncio.to_thread(self._router.decide, question, found, model=self._model.name)
+        asks = Asked(question, earlier_turns=len(history), narrowed=conditions != NO_CONDITIONS)
+        decision = await asyncio.to_thread(self._router.decide, asks, found, model=self._model.name)
         yield RouteChosen(decision)
         timings |= {**found.timings, "retrieve": time.perf_counter() - started}
         beginning, usage, truncated = Beginning(None), Usage(), False

@@ -3,11 +3,23 @@
 The router only ever adds reasons to stay inside. A failure on the way to a verdict is a verdict: INSIDE.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ragapp.gateway.base import Decision, Finding, Ledger, Signal, Verdict
+from ragapp.gateway.gate import Gate
 
-VERSION = "1"
+VERSION = "2"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and what came with it: the turns before it, and whether the asker chose where to search."""
+
+    question: str
+    earlier_turns: int = 0
+    narrowed: bool = False
 
 
 class Found(Protocol):
@@ -22,22 +34,27 @@ class Found(Protocol):
 class Router:
     """Decides and records. Raises LedgerUnavailableError where the decision cannot be recorded."""
 
-    def __init__(self, *, ledger: Ledger, question_hash: "QuestionHash") -> None:
+    def __init__(self, *, gate: Gate, ledger: Ledger, question_hash: "QuestionHash") -> None:
+        self._gate = gate
         self._ledger = ledger
         self._question_hash = question_hash
 
-    def decide(self, question: str, found: Found, *, model: str) -> Decision:
-        """INSIDE, with every signal and one sentence for the person. `model` is the in-perimeter model."""
-        signals = (_switches(), _proximity(found))
-        decision = Decision(verdict=Verdict.INSIDE, reason=_reason(found), model=model, signals=signals)
+    def decide(self, asked: Asked, found: Found | None, *, model: str) -> Decision:
+        """The verdict, with every signal in the order of the design and one sentence for the person.
+
+        `found` is None where nothing could be searched; `model` is the in-perimeter model.
+        """
+        words = self._gate.look(asked.question).signals
+        signals = (_switches(), _provenance(asked), _proximity(found), *words)
+        decision = Decision(verdict=verdict_of(signals), reason=_reason(signals), model=model, signals=signals)
         self._ledger.append(
             kind="decision",
             body={
-                "question": self._question_hash(question),
+                "question": self._question_hash(asked.question),
                 "verdict": decision.verdict.value,
                 "model": model,
                 "router": VERSION,
-                "signals": [{"name": s.name, "finding": s.finding.value} for s in signals],
+                "signals": [{"name": s.name, "finding": s.finding.value, "version": s.version} for s in signals],
             },
         )
         return decision
@@ -51,19 +68,40 @@ class QuestionHash(Protocol):
         ...
 
 
+def verdict_of(signals: Sequence[Signal]) -> Verdict:
+    """OUTSIDE where there are signals and each is CLEAN."""
+    clean = bool(signals) and all(signal.finding is Finding.CLEAN for signal in signals)
+    return Verdict.OUTSIDE if clean else Verdict.INSIDE
+
+
 def _switches() -> Signal:
     return Signal(name="switches", finding=Finding.DENY, evidence="No outside model is configured.", version=VERSION)
 
 
-def _proximity(found: Found) -> Signal:
-    if found.relevant:
-        return Signal(
-            name="proximity", finding=Finding.DENY, evidence="Passages match your documents.", version=VERSION
-        )
-    return Signal(name="proximity", finding=Finding.CLEAN, evidence="No passage is close enough.", version=VERSION)
+def _provenance(asked: Asked) -> Signal:
+    """What an answer from documents may have told is in the conversation, so it goes no further than they do."""
+    if asked.earlier_turns:
+        return _signal("provenance", Finding.DENY, "It follows on what was answered from your documents.")
+    if asked.narrowed:
+        return _signal("provenance", Finding.DENY, "You chose which documents to search.")
+    return _signal("provenance", Finding.CLEAN, "It begins a conversation.")
 
 
-def _reason(found: Found) -> str:
+def _proximity(found: Found | None) -> Signal:
+    if found is None:
+        return _signal("proximity", Finding.UNKNOWN, "The documents could not be searched.")
     if found.relevant:
+        return _signal("proximity", Finding.DENY, "Passages match your documents.")
+    return _signal("proximity", Finding.CLEAN, "No passage is close enough.")
+
+
+def _signal(name: str, finding: Finding, evidence: str) -> Signal:
+    return Signal(name=name, finding=finding, evidence=evidence, version=VERSION)
+
+
+def _reason(signals: Sequence[Signal]) -> str:
+    """One sentence: what the answer comes from, or the first finding about the question itself."""
+    against = [signal for signal in signals if signal.finding is not Finding.CLEAN]
+    if any(signal.name == "proximity" and signal.finding is Finding.DENY for signal in against):
         return "Stayed inside: it is answered from your documents, by a model that runs inside the company."
-    return "Stayed inside: this installation sends nothing outside."
+    return "Stayed inside: this installation sends nothing outside." if against else "Nothing speaks against leaving."

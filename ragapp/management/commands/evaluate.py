@@ -16,7 +16,7 @@ _SUBCOMMANDS = {**measuring.SUBCOMMANDS, **stored.SUBCOMMANDS}
 
 
 class Command(BaseCommand):
-    """`manage.py evaluate retrieval DIR`, `answers DIR`, `refusals DIR`, `runs`, `show N`, `compare N M`."""
+    """`manage.py evaluate retrieval|answers|refusals|routing DIR`, `runs`, `show N`, `compare N M`."""
 
     help = "Measure on a folder with corpus.jsonl (or files/), queries.jsonl and qrels.tsv, or on stored cases."
 

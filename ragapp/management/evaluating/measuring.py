@@ -1,8 +1,10 @@
-"""`evaluate retrieval`, `evaluate answers` and `evaluate refusals`: measure, keep, print."""
+"""`evaluate retrieval`, `answers`, `refusals`: measure, keep, print. `evaluate routing`: measure, print."""
 
 import argparse
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from tqdm import tqdm
 from ingestion import engine
 from ragapp import embedded, wiring
 from ragapp.answering.answerer import Answerer
-from ragapp.evaluation import answers, corpus, live, question_set, refusals, retrieval
+from ragapp.evaluation import answers, corpus, live, question_set, refusals, retrieval, routing
 from ragapp.evaluation.answers import AnswersReport, Prices
 from ragapp.evaluation.corpus import Corpus, Progress
 from ragapp.evaluation.follow_ups import FollowUps
@@ -127,11 +129,25 @@ def _refusals(options: Options) -> Iterable[str]:
     return printed(run_store(report), as_json=options["json"])
 
 
+def _add_routing_arguments(parser: CommandParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--limit", type=positive, help="the first N texts of each file alone")
+    add_json_argument(parser)
+
+
+def _routing(options: Options) -> Iterable[str]:
+    report = routing.evaluate(routing.load(options["folder"], limit=options["limit"]), gate=wiring.gate())
+    return [json.dumps(asdict(report))] if options["json"] else routing.lines_of(report)
+
+
 SUBCOMMANDS = {
     "retrieval": Subcommand("how well the right passages are found, by arm", _add_retrieval_arguments, _retrieval),
     "answers": Subcommand("have every question answered: right, cited, refused?", _add_answers_arguments, _answers),
     "refusals": Subcommand(
         "what the relevance gate and the model's doubt refuse; no answer is written", _add_refusals_arguments, _refusals
+    ),
+    "routing": Subcommand(
+        "what the signals say of texts that may leave and of texts that must stay", _add_routing_arguments, _routing
     ),
 }
 

@@ -24,11 +24,10 @@ from ragapp.answering.base import (
 )
 from ragapp.gateway.base import Verdict
 from ragapp.gateway.errors import ChatModelUnavailableError
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
+from ragapp.gateway.ledger import MemoryLedger
 from ragapp.gateway.scripted import ScriptedChat
+from tests.ragapp.gateway.routing import KEY, router
 
-KEY = ChainKey("a test key")
 SCOPE = AccessScope(frozenset({"c"}))
 PASSAGE = Passage(
     chunk_id="1",
@@ -70,7 +69,7 @@ def answerer(
 ) -> Answerer:
     return Answerer(
         retriever=retriever,
-        router=Router(ledger=ledger or MemoryLedger(KEY), question_hash=KEY.question_hash),
+        router=router(ledger),
         model=model,
         passages=4,
         generating=nullcontext,

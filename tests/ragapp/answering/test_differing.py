@@ -17,11 +17,10 @@ from ragapp.answering.base import AnswerFinished, Dropped, Passage, Reason
 from ragapp.answering.citing import CitedAnswer, cite
 from ragapp.answering.selection import Selection
 from ragapp.answering.support import Support
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
 from ragapp.web.markdown import markers_of, render_answer
 from tests.ragapp.answering.test_answerer import FixedRetriever
+from tests.ragapp.gateway.routing import router
 
 QUESTION = "How many days of annual leave do I get?"
 TOLD = "**Your documents differ:**"
@@ -287,10 +286,9 @@ def test_dropped_passages_are_compared_too_but_for_those_without_room() -> None:
 
 
 async def _answered(written: str, *passages: Passage) -> AnswerFinished:
-    key = ChainKey("a test key")
     answerer = Answerer(
         retriever=FixedRetriever(*passages),
-        router=Router(ledger=MemoryLedger(key), question_hash=key.question_hash),
+        router=router(),
         model=ScriptedChat([written]),
         passages=4,
         generating=nullcontext,

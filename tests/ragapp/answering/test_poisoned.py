@@ -15,12 +15,10 @@ from ragapp.answering.answerer import NOT_IN_DOCUMENTS, Answerer
 from ragapp.answering.base import AnswerFinished, Passage, Retrieval
 from ragapp.answering.citing import UNSUPPORTED
 from ragapp.gateway.base import ChatRequest
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
 from ragapp.web.markdown import markers_of, render_answer
+from tests.ragapp.gateway.routing import router
 
-KEY = ChainKey("a test key")
 SCOPE = AccessScope(frozenset({"c"}))
 QUESTION = "What is the Blue Heron budget?"
 FACT = "The Blue Heron budget is 4711 euro."
@@ -115,7 +113,7 @@ async def answered(written: str, *passages: Passage) -> tuple[AnswerFinished, Ch
     model = ScriptedChat([written[i : i + 7] for i in range(0, len(written), 7)])
     answerer = Answerer(
         retriever=FixedRetriever(*passages),
-        router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+        router=router(),
         model=model,
         passages=4,
         generating=nullcontext,

@@ -18,13 +18,11 @@ from ragapp.chat.limits import Limits
 from ragapp.chat.models import AnswerState, Message
 from ragapp.chat.streaming import answer_events, request_stop
 from ragapp.gateway.errors import ChatModelUnavailableError
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
+from tests.ragapp.gateway.routing import router
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KEY = ChainKey("a test key")
 SCOPE = AccessScope(frozenset({"c"}))
 
 
@@ -57,7 +55,7 @@ class OnePassage:
 def answerer(model: ScriptedChat, retriever: OnePassage | None = None) -> Answerer:
     return Answerer(
         retriever=retriever or OnePassage(),
-        router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+        router=router(),
         model=model,
         passages=4,
         generating=nullcontext,

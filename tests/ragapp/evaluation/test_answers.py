@@ -16,11 +16,9 @@ from ragapp.evaluation.answers import AnswersReport, Prices
 from ragapp.evaluation.errors import NothingToMeasureError
 from ragapp.evaluation.judging import Judge, overlap
 from ragapp.gateway.errors import ChatModelError, ChatModelUnavailableError
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
+from tests.ragapp.gateway.routing import router
 
-KEY = ChainKey("a test key")
 PASSAGES = [
     {"id": "leave", "title": "Leave", "text": "Staff get 25 days of annual leave in each year of service."},
     {"id": "travel", "title": "Travel", "text": "Trips abroad need form TR-14, signed by the head of department."},
@@ -56,7 +54,7 @@ def measured(folder: Path, *replies: list[str | ChatModelError], judge: Judge | 
         )
         answerer = Answerer(
             retriever=retriever,
-            router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+            router=router(),
             model=ScriptedChat(*replies),
             passages=2,
             generating=nullcontext,

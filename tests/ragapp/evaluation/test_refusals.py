@@ -15,12 +15,10 @@ from ragapp.evaluation.errors import NothingToMeasureError
 from ragapp.evaluation.refusals import RefusalsReport
 from ragapp.gateway.base import Beginning, ChatModel, ChatRequest
 from ragapp.gateway.errors import ChatModelUnavailableError
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
 from tests.ragapp.evaluation.conftest import PASSAGES, write_lines
+from tests.ragapp.gateway.routing import router
 
-KEY = ChainKey("a test key")
 EMBEDDER = HashingEmbedder()
 PAIRS = 30
 
@@ -80,7 +78,7 @@ def weighed(
 def _answering(search: Retriever, model: ChatModel) -> Answerer:
     return Answerer(
         retriever=search,
-        router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+        router=router(),
         model=model,
         passages=2,
         generating=nullcontext,

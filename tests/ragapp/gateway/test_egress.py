@@ -12,11 +12,18 @@ import pytest
 import ragapp.gateway.base as gateway_base
 from ragapp.gateway import egress
 from ragapp.gateway.base import Decision, Finding, Signal, Verdict
-from ragapp.gateway.egress import ClearedPrompt, seal
+from ragapp.gateway.egress import ClearedPrompt, Sealer
 from ragapp.gateway.errors import NotClearedError
+from ragapp.gateway.gate import Gate
+from tests.ragapp.gateway.routing import Always
 
 ROOT = Path(__file__).parents[3]
 CLEAN = Signal(name="secrets", finding=Finding.CLEAN)
+
+
+def seal(question: str, decision: Decision, *, now: Finding = Finding.CLEAN) -> ClearedPrompt:
+    """Sealed where the gate's one signal says `now`."""
+    return Sealer(Gate([Always("secrets", now)])).seal(question, decision)
 
 
 def decision(*signals: Signal, verdict: Verdict = Verdict.OUTSIDE) -> Decision:
@@ -58,8 +65,19 @@ def test_seal_refuses_when_nothing_was_evaluated() -> None:
         seal("what is a mutex?", decision())
 
 
-def test_seal_has_no_parameter_for_anything_but_question_and_decision() -> None:
-    assert list(inspect.signature(seal).parameters) == ["question", "decision"]
+def test_seal_refuses_a_decision_that_lacks_a_signal_of_the_gate() -> None:
+    with pytest.raises(NotClearedError, match="not evaluated: secrets"):
+        seal("what is a mutex?", decision(Signal(name="form", finding=Finding.CLEAN)))
+
+
+@pytest.mark.parametrize("now", [Finding.DENY, Finding.UNKNOWN])
+def test_seal_looks_once_more_at_the_words_that_would_leave(now: Finding) -> None:
+    with pytest.raises(NotClearedError, match="not clean: secrets"):
+        seal("what is a mutex?", decision(CLEAN), now=now)
+
+
+def test_sealing_has_no_parameter_for_anything_but_question_and_decision() -> None:
+    assert list(inspect.signature(Sealer.seal).parameters) == ["self", "question", "decision"]
     assert [field.name for field in dataclasses.fields(ClearedPrompt)] == ["question"]
 
 

@@ -17,12 +17,9 @@ from ragapp.answering.base import Passage, Retrieval
 from ragapp.chat.models import AnswerState, Message
 from ragapp.chat.services import turn_start
 from ragapp.gateway.errors import ChatModelBusyError
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
-from ragapp.gateway.router import Router
 from ragapp.gateway.scripted import ScriptedChat
+from tests.ragapp.gateway.routing import router
 from tests.ragapp.web.world import World, body_of
-
-KEY = ChainKey("a test key")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +63,7 @@ def script(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     def write(*reply: object) -> None:
         answerer = Answerer(
             retriever=retriever,
-            router=Router(ledger=MemoryLedger(KEY), question_hash=KEY.question_hash),
+            router=router(),
             model=ScriptedChat(reply),  # type: ignore[arg-type]
             passages=4,
             generating=nullcontext,
