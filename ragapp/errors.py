@@ -166,6 +166,7 @@ _ENTRIES = (
     ErrorEntry("answer_interrupted", 500, "The answer was interrupted. Ask again.", True),
     ErrorEntry("not_cleared", 403, "The question may not leave the company, so it was not sent."),
     ErrorEntry("ledger_unavailable", 503, "The decision could not be recorded, so nothing was done.", True),
+    ErrorEntry("checkpoints_unreadable", 500, "The file of checkpoints is not what it should be."),
     ErrorEntry("gateway_error", 502, "The answer could not be made.", True),
     ErrorEntry("egress_error", 502, "Nothing was sent outside."),
     ErrorEntry("weights_unavailable", 503, "The model's weights could not be fetched.", True),

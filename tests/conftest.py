@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.backends.base.operations import BaseDatabaseOperations
 
+from tests.append_only import append_only_lifted
 from tests.loopback_only import loopback_only
 from tests.provision import chromium, postgres, qdrant, valkey, weights
 from tests.provision.qdrant import QdrantServer
@@ -33,6 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside_connections() -> Iterator[None]:
     with loopback_only():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_empties_the_record_too() -> Iterator[None]:
+    """Between transactional tests Django empties every table, and the database refuses that of the record."""
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def lifting(operations: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        with append_only_lifted(operations.connection):
+            flush(operations, sql_list)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", lifting)
         yield
 
 

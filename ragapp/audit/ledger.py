@@ -1,6 +1,6 @@
 """The ledger in SQL: appended one at a time, never changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
@@ -8,7 +8,7 @@ from django.utils import timezone
 from ragapp.audit.models import Record
 from ragapp.connections import refresh_connection
 from ragapp.gateway.errors import LedgerUnavailableError
-from ragapp.gateway.ledger import GENESIS, ChainKey, Link
+from ragapp.gateway.ledger import GENESIS, ChainKey, Checkpoint, Link
 
 _TRIES = 20
 
@@ -31,21 +31,31 @@ class SqlLedger:
             raise LedgerUnavailableError(str(exc)) from exc
         raise LedgerUnavailableError("the ledger is contended")
 
-    def verify(self) -> Sequence[str]:
+    def verify(self, checkpoints: Iterable[Checkpoint] = ()) -> Sequence[str]:
         """The faults of the chain."""
-        return self._key.faults(_links())
+        misdated: list[str] = []
+        return [*self._key.faults(_links(misdated), checkpoints), *misdated]
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the chain stands now, signed; None where nothing is recorded yet."""
+        last = Record.objects.order_by("-sequence").first()
+        if last is None:
+            return None
+        return self._key.checkpoint(sequence=last.sequence, mac=last.mac, at=timezone.now().isoformat())
 
     def _try_append(self, *, kind: str, body: Mapping[str, object]) -> int | None:
         last = Record.objects.order_by("-sequence").values_list("sequence", "mac").first()
         number, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
-        link = self._key.link(sequence=number, previous=previous, kind=kind, body=body)
+        now = timezone.now()
+        # In the body, so that the chain holds the time too; the column is for sorting.
+        link = self._key.link(sequence=number, previous=previous, kind=kind, body={**body, "at": now.isoformat()})
         try:
             with transaction.atomic():
                 Record.objects.create(
                     sequence=link.sequence,
                     kind=kind,
-                    body=dict(body),
-                    created_at=timezone.now(),
+                    body=dict(link.body),
+                    created_at=now,
                     previous=previous,
                     mac=link.mac,
                 )
@@ -54,8 +64,12 @@ class SqlLedger:
         return number
 
 
-def _links() -> Iterator[Link]:
+def _links(misdated: list[str]) -> Iterator[Link]:
+    """The chain; what its columns say against its bodies is told in `misdated`."""
     for record in Record.objects.order_by("sequence").iterator():
+        written = record.created_at.isoformat()
+        if record.body.get("at", written) != written:
+            misdated.append(f"entry {record.sequence} was given another time")
         yield Link(
             sequence=record.sequence,
             kind=record.kind,

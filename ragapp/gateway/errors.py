@@ -5,6 +5,7 @@ GatewayError
 │   ├── ChatModelUnavailableError   model_unavailable: not reachable, still loading, or died while answering
 │   ├── ChatModelBusyError          model_busy: it refuses more work for now
 │   └── PromptTooLongError          prompt_too_long
+├── CheckpointsUnreadableError      checkpoints_unreadable: what shows how far the record went cannot be read
 └── EgressError
     ├── NotClearedError             not_cleared: the text may not leave
     └── LedgerUnavailableError      ledger_unavailable: no record, no send
@@ -57,3 +58,9 @@ class LedgerUnavailableError(EgressError):
     """The decision could not be recorded, so nothing may be sent."""
 
     code = "ledger_unavailable"
+
+
+class CheckpointsUnreadableError(GatewayError):
+    """The file of checkpoints is not what it should be."""
+
+    code = "checkpoints_unreadable"

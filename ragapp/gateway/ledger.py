@@ -20,6 +20,19 @@ class Link:
     mac: str
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a chain stood: its last `sequence` and `mac`, at a time (ISO 8601), signed by the chain's key.
+
+    A chain does not show that its last entries were cut off; a checkpoint kept elsewhere does.
+    """
+
+    sequence: int
+    mac: str
+    at: str
+    signature: str
+
+
 class ChainKey:
     """The key of a chain; never shown."""
 
@@ -35,19 +48,42 @@ class ChainKey:
         """Stands for a question in the record: the same question gives the same hash under this key only."""
         return hmac.new(self._key, b"question\x00" + question.encode(), hashlib.sha256).hexdigest()
 
-    def faults(self, links: Iterable[Link]) -> list[str]:
-        """What is wrong with a chain that should begin at sequence 1."""
-        found, expected, previous = [], 1, GENESIS
+    def checkpoint(self, *, sequence: int, mac: str, at: str) -> Checkpoint:
+        """Signed."""
+        return Checkpoint(sequence, mac, at, self._signature(sequence=sequence, mac=mac, at=at))
+
+    def faults(self, links: Iterable[Link], checkpoints: Iterable[Checkpoint] = ()) -> list[str]:
+        """What is wrong with a chain that should begin at sequence 1, and go on to all that was signed."""
+        signed, found = self._signed(checkpoints)
+        expected, previous = 1, GENESIS
         for link in links:
             if link.sequence != expected:
                 found.append(f"entry {expected} is missing: the next one is {link.sequence}")
             if link.previous != previous:
                 found.append(f"entry {link.sequence} does not follow the entry before it")
             mac = self._mac(sequence=link.sequence, previous=link.previous, kind=link.kind, body=link.body)
-            if not hmac.compare_digest(mac, link.mac):
+            if not hmac.compare_digest(mac.encode(), link.mac.encode()):
                 found.append(f"entry {link.sequence} was changed")
+            if signed.pop(link.sequence, link.mac) != link.mac:
+                found.append(f"entry {link.sequence} is not the one that was signed")
             expected, previous = link.sequence + 1, link.mac
+        found.extend(f"entry {sequence} was signed and is not there" for sequence in sorted(signed))
         return found
+
+    def _signed(self, checkpoints: Iterable[Checkpoint]) -> tuple[dict[int, str], list[str]]:
+        """The macs by sequence of those whose signature holds, and a sentence for each other."""
+        macs, found = {}, []
+        for each in checkpoints:
+            signature = self._signature(sequence=each.sequence, mac=each.mac, at=each.at)
+            if hmac.compare_digest(signature.encode(), str(each.signature).encode()):
+                macs[each.sequence] = each.mac
+            else:
+                found.append(f"the checkpoint of entry {each.sequence} is not signed by this key")
+        return macs, found
+
+    def _signature(self, *, sequence: int, mac: str, at: str) -> str:
+        canonical = json.dumps([sequence, mac, at], separators=(",", ":"))
+        return hmac.new(self._key, b"checkpoint\x00" + canonical.encode(), hashlib.sha256).hexdigest()
 
     def _mac(self, *, sequence: int, previous: str, kind: str, body: Mapping[str, object]) -> str:
         canonical = json.dumps([sequence, previous, kind, body], sort_keys=True, separators=(",", ":"))

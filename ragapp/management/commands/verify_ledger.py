@@ -1,21 +1,48 @@
-"""Prove that the record of decisions was not changed."""
+"""Prove that the record of decisions was not changed, and sign how far it goes."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ragapp import wiring
+from ragapp.audit import checkpoints
+from ragapp.gateway.errors import CheckpointsUnreadableError
 
 
 class Command(BaseCommand):
-    """`manage.py verify_ledger`."""
+    """`manage.py verify_ledger [--json] [--checkpoints FILE]`."""
 
-    help = "Check the hash chain of the record; fails and names each fault where it is broken."
+    help = (
+        "Check the hash chain of the record, and that it goes on to all that was signed before; fails and names each "
+        "fault. A whole record is signed anew, by a line more in the file of checkpoints."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print entries and faults as one object")
+        parser.add_argument(
+            "--checkpoints", type=Path, metavar="FILE", help="a copy kept elsewhere (default: in the data folder)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        faults = wiring.ledger().verify()
-        for fault in faults:
-            self.stderr.write(fault)
+        path = options["checkpoints"] or wiring.config().data_dir / "ledger-checkpoints.jsonl"
+        try:
+            known = checkpoints.read(path)
+        except CheckpointsUnreadableError as exc:
+            raise CommandError(f"{exc} ({exc.code})") from exc
+        ledger = wiring.ledger()
+        # Before it is verified: what is appended meanwhile is signed the next time.
+        now = ledger.checkpoint()
+        faults = ledger.verify(known)
+        if options["json"]:
+            self.stdout.write(json.dumps({"entries": now.sequence if now else 0, "faults": list(faults)}))
+        else:
+            for fault in faults:
+                self.stderr.write(fault)
         if faults:
             raise CommandError(f"The record has {len(faults)} faults.")
-        self.stdout.write("The record is whole.")
+        if now and now.sequence not in {each.sequence for each in known}:
+            checkpoints.append(path, now)
+        if not options["json"]:
+            self.stdout.write(f"The record is whole: {now.sequence if now else 0} entries.")

@@ -1,15 +1,23 @@
 """Both ledgers keep one contract: what is appended is chained, and any change to it is found."""
 
+import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
+from ragapp.audit.append_only import INSTALLED, LIFTED
 from ragapp.audit.ledger import SqlLedger
 from ragapp.audit.models import Record
 from ragapp.gateway.base import Ledger
-from ragapp.gateway.ledger import ChainKey, MemoryLedger
+from ragapp.gateway.ledger import ChainKey, Checkpoint, Link, MemoryLedger
+from tests.append_only import append_only_lifted
 
 KEY = ChainKey("a test key")
 
@@ -57,8 +65,122 @@ def test_swapped_entries_are_found() -> None:
 def test_an_edit_in_the_database_is_found() -> None:
     ledger = SqlLedger(KEY)
     ledger.append(kind="decision", body={"verdict": "inside"})
-    Record.objects.update(body={"verdict": "outside"})
+    with append_only_lifted(connection):
+        Record.objects.update(body={"verdict": "outside"})
     assert list(ledger.verify()) == ["entry 1 was changed"]
+
+
+@pytest.mark.django_db
+def test_another_time_in_the_database_is_found() -> None:
+    ledger = SqlLedger(KEY)
+    ledger.append(kind="decision", body={})
+    with append_only_lifted(connection):
+        Record.objects.update(created_at=timezone.now() - timedelta(days=1))
+    assert list(ledger.verify()) == ["entry 1 was given another time"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: Record.objects.update(kind="other"),
+        lambda: Record.objects.all().delete(),
+        lambda: connection.cursor().execute("UPDATE audit_record SET kind = 'other'"),
+        lambda: connection.cursor().execute("DELETE FROM audit_record"),
+    ],
+)
+def test_the_database_refuses_to_change_or_remove_an_entry(change: Callable[[], object]) -> None:
+    ledger = SqlLedger(KEY)
+    ledger.append(kind="decision", body={})
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        change()
+    assert list(ledger.verify()) == []
+
+
+def test_the_same_statements_refuse_it_on_postgresql(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE TABLE audit_record (sequence bigint PRIMARY KEY)")
+        try:
+            for statement in INSTALLED["postgresql"]:
+                server.execute(statement)
+            server.execute("INSERT INTO audit_record VALUES (1)")
+            for change in ("UPDATE audit_record SET sequence = 2", "DELETE FROM audit_record", "TRUNCATE audit_record"):
+                with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="append-only"):
+                    server.execute(change)
+            for statement in LIFTED["postgresql"]:
+                server.execute(statement)
+            assert server.execute("DELETE FROM audit_record").rowcount == 1
+        finally:
+            server.execute("DROP TABLE audit_record")
+            server.execute("DROP FUNCTION audit_record_refuse")
+
+
+def chain(length: int) -> list[Link]:
+    ledger = MemoryLedger(KEY)
+    for n in range(length):
+        ledger.append(kind="decision", body={"n": n, "signals": [{"name": "secrets", "finding": "clean"}]})
+    return ledger.links
+
+
+def signed(link: Link) -> Checkpoint:
+    return KEY.checkpoint(sequence=link.sequence, mac=link.mac, at="2026-01-01T00:00:00+00:00")
+
+
+def edited(links: list[Link], at: int, chance: random.Random) -> list[Link]:
+    fields: list[dict[str, Any]] = [
+        {"kind": "send"},
+        {"body": {**links[at].body, "n": -1}},
+        {"body": {**links[at].body, "more": None}},
+        {"sequence": links[at].sequence + chance.randint(1, 9)},
+        {"previous": "0" * 63 + "1"},
+        {"mac": links[at].mac[::-1]},
+        {"mac": "\u00e9"},
+    ]
+    return [*links[:at], replace(links[at], **chance.choice(fields)), *links[at + 1 :]]
+
+
+def removed(links: list[Link], at: int, chance: random.Random) -> list[Link]:
+    return [*links[:at], *links[at + chance.randint(1, len(links) - at) :]]
+
+
+def reordered(links: list[Link], at: int, chance: random.Random) -> list[Link]:
+    other = chance.choice([n for n in range(len(links)) if n != at])
+    changed = list(links)
+    changed[at], changed[other] = changed[other], changed[at]
+    return changed
+
+
+def cut(links: list[Link], at: int, chance: random.Random) -> list[Link]:
+    return links[:at]
+
+
+def doubled(links: list[Link], at: int, chance: random.Random) -> list[Link]:
+    return [*links[: at + 1], links[at], *links[at + 1 :]]
+
+
+@pytest.mark.parametrize("change", [edited, removed, reordered, cut, doubled])
+def test_each_of_200_random_changes_is_found(
+    change: Callable[[list[Link], int, random.Random], list[Link]],
+) -> None:
+    links, chance = chain(40), random.Random(7)
+    checkpoint = signed(links[-1])
+    assert KEY.faults(links, [checkpoint]) == []
+    found = [bool(KEY.faults(change(links, chance.randrange(len(links)), chance), [checkpoint])) for _ in range(200)]
+    assert found == [True] * 200
+
+
+def test_a_chain_written_anew_after_a_checkpoint_is_found() -> None:
+    links = chain(5)
+    ledger = MemoryLedger(KEY)
+    for n in range(5):
+        ledger.append(kind="decision", body={"n": n + 100})
+    assert KEY.faults(ledger.links, [signed(links[-1])]) == ["entry 5 is not the one that was signed"]
+
+
+def test_a_checkpoint_of_another_key_is_a_fault() -> None:
+    links = chain(3)
+    forged = ChainKey("another").checkpoint(sequence=3, mac=links[-1].mac, at="2026-01-01T00:00:00+00:00")
+    assert KEY.faults(links, [forged]) == ["the checkpoint of entry 3 is not signed by this key"]
 
 
 def test_another_key_does_not_verify_the_chain() -> None:
