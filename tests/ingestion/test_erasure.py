@@ -83,7 +83,9 @@ def purge(of: Document, catalog: IndexCatalog) -> Erasure:
 
 def holding(folder: Path) -> list[str]:
     """The files below a folder that hold one of the needles."""
-    return [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if _holds(path)]
+    # Unlike rglob, walk bears a server that removes folders meanwhile.
+    files = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    return [str(path.relative_to(folder)) for path in sorted(files) if _holds(path)]
 
 
 def database_holding() -> list[str]:

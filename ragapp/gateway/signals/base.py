@@ -28,7 +28,7 @@ class Outgoing:
     @cached_property
     def visible(self) -> str:
         """The text without characters that show nothing; case and letters as they are."""
-        return "".join(c for c in self.text if not folding.is_invisible(c))
+        return folding.shown(self.text)
 
 
 class TextSignal(Protocol):

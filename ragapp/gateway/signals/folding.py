@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 from confusable_homoglyphs.confusables import confusables_data
@@ -17,9 +18,19 @@ _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0000, 0xE01F0))
 
 def plain(text: str) -> str:
     """NFKC, nothing invisible, look-alikes of Latin letters as these, no accents, lower case."""
-    shown = "".join(c for c in unicodedata.normalize("NFKC", text) if not is_invisible(c))
-    bare = "".join(c for c in unicodedata.normalize("NFKD", shown) if not unicodedata.combining(c))
-    return bare.translate(_look_alikes()).casefold()
+    apart = unicodedata.normalize("NFKD", shown(unicodedata.normalize("NFKC", text)))
+    return _without(apart, unicodedata.combining).translate(_look_alikes()).casefold()
+
+
+def shown(text: str) -> str:
+    """Without the characters of which nothing is seen."""
+    return _without(text, is_invisible)
+
+
+def _without(text: str, is_dropped: Callable[[str], object]) -> str:
+    """Asks once for each character that there is, since texts are long and alphabets are not."""
+    dropped = {ord(c) for c in set(text) if is_dropped(c)}
+    return text.translate(dict.fromkeys(dropped)) if dropped else text
 
 
 def words_of(plain_text: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ MOST_CHARACTERS: Final = 1_500
 _MOST_UNBROKEN: Final = 40
 # Hidden in plain sight: letters one by one, dots and dashes, escapes, bytes in base 16 or 64.
 _ENCODED = re.compile(
-    r"(?=[A-Za-z0-9+/_-]*[A-Z])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{20,}={0,2}"
+    r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[A-Z])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{20,}={0,2}"
     r"|\b(?:[0-9a-fA-F]{2}[\s:,]?){12,}"
     r"|(?:%[0-9a-fA-F]{2}){4,}|(?:\\[ux][0-9a-fA-F]{2,4}){3,}|(?:&#x?[0-9a-fA-F]{2,6};){3,}"
     r"|\b(?:[01]{7,8}\s?){4,}"

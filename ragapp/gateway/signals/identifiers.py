@@ -11,7 +11,8 @@ from stdnum import iban
 from ragapp.gateway.base import Signal
 from ragapp.gateway.signals.base import Outgoing, by_rules
 
-_MAIL = re.compile(r"[\w.+%-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)+")
+# Lengths are bounded, here by RFC 5321: a pattern that may run to the end from everywhere holds up the whole process.
+_MAIL = re.compile(r"[\w.+%-]{1,64}\s?(?:@|\(at\)|\[at\])\s?[\w-]{1,63}(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]{1,63})")
 _ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])")
 _MACHINE = re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 _LINK = re.compile(r"\b(?:https?|ftp|file|ssh|s3)://\S+|\bwww\.\S+|\\\\[\w.-]+\\\S+|\b[a-z]:\\\S+")
@@ -24,6 +25,8 @@ _YEAR = re.compile(r"[a-z]+[-/_]?(?:1[0-9]|20)\d\d$")
 _SOCIAL = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 # So many digits in a row are the number of something; sums and years have fewer.
 _MOST_DIGITS: Final = 9
+# No telephone number has fewer, and looking for one takes longer than all else.
+_MANY_DIGITS = re.compile(r"\d(?:\D{0,4}\d){4}")
 # Where a telephone number has no country before it.
 _REGIONS: Final = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 
@@ -43,7 +46,9 @@ def _found(text: str) -> Iterator[str]:
     for kind, pattern, is_one in _KINDS:
         if any(is_one(match.group()) for match in pattern.finditer(text)):
             yield kind
-    if any(phonenumbers.PhoneNumberMatcher(text, region).has_next() for region in _REGIONS):
+    if _MANY_DIGITS.search(text) and any(
+        phonenumbers.PhoneNumberMatcher(text, region).has_next() for region in _REGIONS
+    ):
         yield "a telephone number"
 
 

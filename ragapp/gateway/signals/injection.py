@@ -23,7 +23,7 @@ _SEND_IT = re.compile(
 )
 _TURNS = re.compile(
     r"<\|?/?\w+\|?>|\[/?(?:inst|sys\w*)\]|^#{1,6}\s*(?:system|instruction|assistant|user)\b|^(?:system|assistant|user|"
-    r"human)\s*:|```|\{\{.*?\}\}|!\[.*?\]\(",
+    r"human)\s*:|```|\{\{.{0,200}?\}\}|!\[.{0,200}?\]\(",
     re.MULTILINE,
 )
 

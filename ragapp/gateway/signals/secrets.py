@@ -13,13 +13,13 @@ from ragapp.gateway.signals.base import Outgoing, by_rules
 _KNOWN = re.compile(
     r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
     r"|\bxox[abeoprs]-[\w-]{10,}|\b[rs]k_(?:live|test)_\w{10,}|\bsk-[\w-]{16,}|\bAIza[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}|\bSG\.[\w-]{16,}\.|\bnpm_\w{20,}|\bpypi-[\w-]{16,}"
+    r"|\beyJ[\w-]{8,400}\.[\w-]{8}|\bSG\.[\w-]{16,64}\.|\bnpm_\w{20,}|\bpypi-[\w-]{16,}"
     r"|-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)|\bssh-(?:rsa|ed25519|dss) \S{16,}"
-    r"|\$(?:1|2[abxy]|5|6|y|argon2\w*)\$\S{8,}|\b[a-z][a-z+]*://[^\s/:@]+:[^\s/@]+@"
+    r"|\$(?:1|2[abxy]|5|6|y|argon2\w*)\$\S{8,}|\b[a-z][a-z+]{0,20}://[^\s/:@]{1,100}:[^\s/@]{1,100}@"
 )
 _GIVEN: Final = re.compile(
     r"\b(?:pass(?:word|wd|phrase|code|wort)?|pwd|pin|secret|token|api[\s_-]?key|access[\s_-]?key|credentials?|"
-    r"kennwort|mot de passe|contraseña|\w+_(?:key|token|secret|password|pass|pwd))\b"
+    r"kennwort|mot de passe|contraseña|\w{1,40}_(?:key|token|secret|password|pass|pwd))\b"
     r"\s*(?:[:=]+>?|\bis\b(?!\s+(?:a|an|the|not|it|that|this|used|required|called|known|stored|sent|valid|to)\b))"
     r"\s*[\"']?(?P<given>[^\s\"',;?]{4,})",
     re.IGNORECASE,

@@ -99,8 +99,11 @@ def test_the_database_refuses_to_change_or_remove_an_entry(change: Callable[[], 
 
 def test_the_same_statements_refuse_it_on_postgresql(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute("CREATE TABLE audit_record (sequence bigint PRIMARY KEY)")
+        # A schema of its own: other tests migrate the same database.
+        server.execute("CREATE SCHEMA append_only")
         try:
+            server.execute("SET search_path TO append_only")
+            server.execute("CREATE TABLE audit_record (sequence bigint PRIMARY KEY)")
             for statement in INSTALLED["postgresql"]:
                 server.execute(statement)
             server.execute("INSERT INTO audit_record VALUES (1)")
@@ -111,8 +114,7 @@ def test_the_same_statements_refuse_it_on_postgresql(postgres_url: str) -> None:
                 server.execute(statement)
             assert server.execute("DELETE FROM audit_record").rowcount == 1
         finally:
-            server.execute("DROP TABLE audit_record")
-            server.execute("DROP FUNCTION audit_record_refuse")
+            server.execute("DROP SCHEMA append_only CASCADE")
 
 
 def chain(length: int) -> list[Link]:
