@@ -1,6 +1,7 @@
 """Keys, tokens and passwords: the rules of a secret scanner, and forms that its rules leave to the eye."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -37,8 +38,9 @@ class Secrets:
 
 
 def _found(outgoing: Outgoing) -> Iterator[str]:
-    # Both ways: what is invisible may part a key, and what it parts may be how the scanner finds it.
-    for text in dict.fromkeys((outgoing.visible, outgoing.text)):
+    # What is invisible may part a key, or be by what the scanner finds it; letters may be wide.
+    wide = unicodedata.normalize("NFKC", outgoing.visible)
+    for text in dict.fromkeys((outgoing.visible, outgoing.text, wide)):
         if betterleaks.scan_string(text):
             yield "It holds a key or token."
         if _KNOWN.search(text):

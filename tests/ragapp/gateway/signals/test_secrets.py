@@ -54,6 +54,13 @@ def test_a_key_parted_by_what_cannot_be_seen_stays_inside() -> None:
     assert Secrets().look(Outgoing("AKIA" + "IOSF\u200bODNN7EXAMPLE")).finding is Finding.DENY
 
 
+def test_a_key_in_wide_letters_or_behind_a_zero_byte_stays_inside() -> None:
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in key)
+    assert Secrets().look(Outgoing(wide)).finding is Finding.DENY
+    assert Secrets().look(Outgoing("hello\x00" + "sk_li" + "ve_4eC39HqLyjWDarjtT1zdp7dc")).finding is Finding.DENY
+
+
 def test_the_scanner_opens_no_connection() -> None:
     """The rules of its origin can try keys at their issuers. Asked of the kernel, since the library is no Python."""
     watch = (
