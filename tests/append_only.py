@@ -14,6 +14,8 @@ def append_only_lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
     with connection.cursor() as cursor:
         for statement in LIFTED[connection.vendor]:
             cursor.execute(statement)
-        yield
-        for statement in INSTALLED[connection.vendor]:
-            cursor.execute(statement)
+        try:
+            yield
+        finally:
+            for statement in INSTALLED[connection.vendor]:
+                cursor.execute(statement)

@@ -11,6 +11,8 @@ from ragapp.gateway.errors import LedgerUnavailableError
 from ragapp.gateway.ledger import GENESIS, ChainKey, Checkpoint, Link
 
 _TRIES = 20
+# What a value of another type ends in: SQLite's columns hold whatever they are given.
+_UNREADABLE = (AttributeError, TypeError, ValueError)
 
 
 class SqlLedger:
@@ -34,7 +36,10 @@ class SqlLedger:
     def verify(self, checkpoints: Iterable[Checkpoint] = ()) -> Sequence[str]:
         """The faults of the chain."""
         misdated: list[str] = []
-        return [*self._key.faults(_links(misdated), checkpoints), *misdated]
+        try:
+            return [*self._key.faults(_links(misdated), checkpoints), *misdated]
+        except _UNREADABLE as exc:
+            return [f"an entry cannot be read ({exc})"]
 
     def checkpoint(self) -> Checkpoint | None:
         """Where the chain stands now, signed; None where nothing is recorded yet."""
@@ -68,7 +73,7 @@ def _links(misdated: list[str]) -> Iterator[Link]:
     """The chain; what its columns say against its bodies is told in `misdated`."""
     for record in Record.objects.order_by("sequence").iterator():
         written = record.created_at.isoformat()
-        if record.body.get("at", written) != written:
+        if isinstance(record.body, dict) and record.body.get("at", written) != written:
             misdated.append(f"entry {record.sequence} was given another time")
         yield Link(
             sequence=record.sequence,

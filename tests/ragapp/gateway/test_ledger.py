@@ -71,12 +71,41 @@ def test_an_edit_in_the_database_is_found() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("body", "[]", "entry 1 was changed"),
+        ("body", "1", "entry 1 was changed"),
+        ("mac", b"ab", "entry 1 was changed"),
+        ("created_at", "no time", "an entry cannot be read"),
+        ("created_at", "2020-13-01 00:00:00", "an entry cannot be read"),
+    ],
+)
+def test_a_value_of_another_type_in_the_database_is_found(column: str, value: str | bytes, fault: str) -> None:
+    ledger = SqlLedger(KEY)
+    for n in range(2):
+        ledger.append(kind="decision", body={"n": n})
+    with append_only_lifted(connection):
+        connection.cursor().execute(f"UPDATE audit_record SET {column} = %s WHERE sequence = 1", [value])  # noqa: S608
+    assert next(iter(ledger.verify())).startswith(fault)
+
+
+@pytest.mark.django_db
 def test_another_time_in_the_database_is_found() -> None:
     ledger = SqlLedger(KEY)
     ledger.append(kind="decision", body={})
     with append_only_lifted(connection):
         Record.objects.update(created_at=timezone.now() - timedelta(days=1))
     assert list(ledger.verify()) == ["entry 1 was given another time"]
+
+
+def replaced(values: str, *, rowid: bool = False) -> object:
+    """SQLite's way to put a row in the place of another without deleting it."""
+    hidden = "rowid, " if rowid else ""
+    columns = f"{hidden}sequence, kind, body, created_at, previous, mac"
+    return connection.cursor().execute(
+        f"INSERT OR REPLACE INTO audit_record ({columns}) SELECT {hidden}{values} FROM audit_record"  # noqa: S608
+    )
 
 
 @pytest.mark.django_db
@@ -87,6 +116,8 @@ def test_another_time_in_the_database_is_found() -> None:
         lambda: Record.objects.all().delete(),
         lambda: connection.cursor().execute("UPDATE audit_record SET kind = 'other'"),
         lambda: connection.cursor().execute("DELETE FROM audit_record"),
+        lambda: replaced("sequence, 'other', body, created_at, previous, mac"),
+        lambda: replaced("sequence + 1, kind, body, created_at, previous, mac", rowid=True),
     ],
 )
 def test_the_database_refuses_to_change_or_remove_an_entry(change: Callable[[], object]) -> None:
@@ -183,6 +214,24 @@ def test_a_checkpoint_of_another_key_is_a_fault() -> None:
     links = chain(3)
     forged = ChainKey("another").checkpoint(sequence=3, mac=links[-1].mac, at="2026-01-01T00:00:00+00:00")
     assert KEY.faults(links, [forged]) == ["the checkpoint of entry 3 is not signed by this key"]
+
+
+def test_a_checkpoint_does_not_take_the_place_of_an_earlier_one() -> None:
+    links = chain(3)
+    ledger = MemoryLedger(KEY)
+    for n in range(3):
+        ledger.append(kind="decision", body={"n": n + 100})
+    assert "entry 3 was signed as two different ones" in KEY.faults(
+        ledger.links, [signed(links[-1]), signed(ledger.links[-1])]
+    )
+
+
+@pytest.mark.parametrize("signature", ["", "\ud800", None, 7])
+def test_a_signature_that_is_none_is_a_fault(signature: Any) -> None:
+    links = chain(3)
+    assert KEY.faults(links, [replace(signed(links[-1]), signature=signature)]) == [
+        "the checkpoint of entry 3 is not signed by this key"
+    ]
 
 
 def test_another_key_does_not_verify_the_chain() -> None:

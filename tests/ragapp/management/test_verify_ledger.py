@@ -10,7 +10,9 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from ragapp import wiring
+from ragapp.audit.ledger import SqlLedger
 from ragapp.audit.models import Record
+from ragapp.gateway.ledger import Checkpoint
 from tests.append_only import append_only_lifted
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +37,8 @@ def verified(path: Path, *, as_json: bool = False) -> str:
 
 def test_a_whole_record_is_signed_once(path: Path) -> None:
     assert "3 entries" in verified(path)
-    assert json.loads(verified(path, as_json=True)) == {"entries": 3, "faults": []}
+    report = json.loads(verified(path, as_json=True))
+    assert (set(report), report["entries"], report["faults"]) == ({"entries", "seconds", "faults"}, 3, [])
     assert [json.loads(line)["sequence"] for line in path.read_text().splitlines()] == [3]
 
 
@@ -49,6 +52,22 @@ def test_it_is_signed_anew_when_it_has_grown(path: Path) -> None:
 def test_a_changed_entry_fails_and_nothing_is_signed(path: Path) -> None:
     with append_only_lifted(connection):
         Record.objects.filter(sequence=2).update(kind="send")
+    with pytest.raises(CommandError, match="1 faults"):
+        verified(path)
+    assert not path.exists()
+
+
+def test_an_entry_that_was_another_one_when_it_was_signed_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    last, sign = Record.objects.get(sequence=3), SqlLedger.checkpoint
+
+    def changed_meanwhile(ledger: SqlLedger) -> Checkpoint | None:
+        with append_only_lifted(connection):
+            Record.objects.filter(sequence=3).update(mac="0" * 64)
+            checkpoint = sign(ledger)
+            Record.objects.filter(sequence=3).update(mac=last.mac)
+        return checkpoint
+
+    monkeypatch.setattr(SqlLedger, "checkpoint", changed_meanwhile)
     with pytest.raises(CommandError, match="1 faults"):
         verified(path)
     assert not path.exists()
