@@ -25,8 +25,8 @@ _YEAR = re.compile(r"[a-z]+[-/_]?(?:1[0-9]|20)\d\d$")
 _SOCIAL = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 # So many digits in a row are the number of something; sums and years have fewer.
 _MOST_DIGITS: Final = 9
-# No telephone number has fewer, and looking for one takes longer than all else.
-_MANY_DIGITS = re.compile(r"\d(?:\D{0,4}\d){4}")
+# No telephone number of these regions has fewer, and looking for one takes longer than all else.
+_MANY_DIGITS = re.compile(r"\d(?:\D{0,4}\d){3}")
 # Where a telephone number has no country before it.
 _REGIONS: Final = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 

@@ -21,9 +21,10 @@ _SEND_IT = re.compile(
     r"|\bthis (?:question |text |is )*(?:generic|public|not sensitive|harmless|safe to send|cleared|approved)\b"
     r"|\b(?:verdict|sensitivity|classification|label)\s*[:=]"
 )
+# What is longer than these bounds is denied for its form.
 _TURNS = re.compile(
     r"<\|?/?\w+\|?>|\[/?(?:inst|sys\w*)\]|^#{1,6}\s*(?:system|instruction|assistant|user)\b|^(?:system|assistant|user|"
-    r"human)\s*:|```|\{\{.{0,200}?\}\}|!\[.{0,200}?\]\(",
+    r"human)\s*:|```|\{\{.{0,1500}?\}\}|!\[.{0,1500}?\]\(",
     re.MULTILINE,
 )
 
