@@ -15,7 +15,7 @@ INSTALLED: Final = {
         "CREATE TRIGGER IF NOT EXISTS audit_record_no_delete BEFORE DELETE ON audit_record "
         f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END",
         # INSERT OR REPLACE removes the row in its way without a delete trigger, by its key or by its rowid.
-        "CREATE TRIGGER IF NOT EXISTS audit_record_no_replace BEFORE INSERT ON audit_record "  # noqa: S608
+        "CREATE TRIGGER IF NOT EXISTS audit_record_no_replace BEFORE INSERT ON audit_record "  # noqa: S608 (constants alone)
         "WHEN EXISTS (SELECT 1 FROM audit_record WHERE sequence = NEW.sequence OR rowid = NEW.rowid) "
         f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END",
     ),

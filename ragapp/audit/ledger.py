@@ -43,14 +43,12 @@ class SqlLedger:
 
     def checkpoint(self) -> Checkpoint | None:
         """Where the chain stands now, signed; None where nothing is recorded yet."""
-        last = Record.objects.order_by("-sequence").first()
-        if last is None:
-            return None
-        return self._key.checkpoint(sequence=last.sequence, mac=last.mac, at=timezone.now().isoformat())
+        sequence, mac = _end()
+        return self._key.checkpoint(sequence=sequence, mac=mac, at=timezone.now().isoformat()) if sequence else None
 
     def _try_append(self, *, kind: str, body: Mapping[str, object]) -> int | None:
-        last = Record.objects.order_by("-sequence").values_list("sequence", "mac").first()
-        number, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
+        sequence, previous = _end()
+        number = sequence + 1
         now = timezone.now()
         # In the body, so that the chain holds the time too; the column is for sorting.
         link = self._key.link(sequence=number, previous=previous, kind=kind, body={**body, "at": now.isoformat()})
@@ -67,6 +65,11 @@ class SqlLedger:
         except IntegrityError:
             return None
         return number
+
+
+def _end() -> tuple[int, str]:
+    """Sequence and mac of the last entry; those before the first where there is none."""
+    return Record.objects.order_by("-sequence").values_list("sequence", "mac").first() or (0, GENESIS)
 
 
 def _links(misdated: list[str]) -> Iterator[Link]:

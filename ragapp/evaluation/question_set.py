@@ -121,7 +121,7 @@ def load(folder: Path, *, split: str = "", limit: int | None = None) -> Question
 
 def _lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
     seen: set[str] = set()
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -140,7 +140,7 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
 
 def _qrels(path: Path) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         parts = line.rstrip("\n").split("\t")
         if len(parts) <= _RELEVANCE_COLUMN or not parts[_RELEVANCE_COLUMN].strip().lstrip("-").isdigit():
             if number == 1 or not line.strip():
@@ -150,7 +150,8 @@ def _qrels(path: Path) -> dict[str, dict[str, int]]:
     return dict(found)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The file's. Raises InvalidQuestionSetError where it cannot be read, or is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as exc:

@@ -5,11 +5,12 @@ YAML; a record's text is under the first of TEXT that it has, and one that lists
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ragapp.evaluation import measures, question_set
 from ragapp.evaluation.errors import InvalidQuestionSetError, NothingToMeasureError
 from ragapp.gateway.base import Finding
 from ragapp.gateway.gate import Gate, Look
@@ -64,7 +65,7 @@ class RoutingReport:
 
     groups: Sequence[Passed]
     ablation: Sequence[Without]
-    milliseconds: tuple[float, float] = field(default=(0.0, 0.0))
+    milliseconds: tuple[float, float]
 
 
 def load(folder: Path, *, limit: int | None = None) -> list[Prompt]:
@@ -85,7 +86,7 @@ def evaluate(prompts: Sequence[Prompt], *, gate: Gate) -> RoutingReport:
     return RoutingReport(
         groups=[_passed(name, [look for prompt, look in seen if prompt.group == name]) for name in groups],
         ablation=[_without(name, seen) for name in ("", *gate.names)],
-        milliseconds=_milliseconds(looks),
+        milliseconds=measures.median_and_p95([1000 * sum(look.took.values()) for look in looks]),
     )
 
 
@@ -98,7 +99,7 @@ def _prompts(path: Path) -> list[Prompt]:
 def _records(path: Path) -> list[Any]:
     import yaml
 
-    content = path.read_text(encoding="utf-8")
+    content = question_set.text_of(path)
     try:
         if path.suffix == ".jsonl":
             return [json.loads(line) for line in content.splitlines() if line.strip()]
@@ -159,28 +160,3 @@ def _passes(look: Look, *, but: str = "") -> bool:
 
 def _held(look: Look, finding: Finding) -> set[str]:
     return {signal.name for signal in look.signals if signal.finding is finding}
-
-
-def _milliseconds(looks: Sequence[Look]) -> tuple[float, float]:
-    import numpy as np
-
-    took = [1000 * sum(look.took.values()) for look in looks]
-    return float(np.median(took)), float(np.percentile(took, 95))
-
-
-def lines_of(report: RoutingReport) -> Iterator[str]:
-    """The report as Markdown tables, for a terminal and for docs/privacy.md."""
-    names = [each.signal for each in report.ablation if each.signal]
-    yield f"| texts | number | pass the gate [95 %] | {' | '.join(f'held by {name}' for name in names)} | in doubt |"
-    yield "|---" * (len(names) + 4) + "|"
-    for each in report.groups:
-        share = f"{each.passed / each.texts:.3f} [{each.low:.3f}, {each.high:.3f}]"
-        held = " | ".join(f"{each.held[name]:.3f}" for name in names)
-        yield f"| {each.group} | {each.texts} | {share} | {held} | {each.unknown:.3f} |"
-    yield ""
-    yield "| without | must stay, and pass | generic, and pass |"
-    yield "|---|---|---|"
-    for without in report.ablation:
-        yield f"| {without.signal or 'none left out'} | {without.leaked:.3f} | {without.covered:.3f} |"
-    yield ""
-    yield "A look takes {:.1f} ms at the median, {:.1f} at the 95th percentile.".format(*report.milliseconds)

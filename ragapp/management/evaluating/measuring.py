@@ -25,6 +25,7 @@ from ragapp.evaluation.refusals import RefusalsReport
 from ragapp.evaluation.retrieval import ARMS, Arm, RetrievalReport
 from ragapp.evaluation.services import run_store
 from ragapp.gateway.base import ChatModel
+from ragapp.management.evaluating import tables
 from ragapp.management.evaluating.stored import printed
 from ragapp.management.evaluating.subcommand import Options, Subcommand, add_json_argument, positive
 from ragapp.management.people import acting_user, add_user_argument
@@ -137,7 +138,7 @@ def _add_routing_arguments(parser: CommandParser) -> None:
 
 def _routing(options: Options) -> Iterable[str]:
     report = routing.evaluate(routing.load(options["folder"], limit=options["limit"]), gate=wiring.gate())
-    return [json.dumps(asdict(report))] if options["json"] else routing.lines_of(report)
+    return [json.dumps(asdict(report))] if options["json"] else tables.lines_of_routing(report)
 
 
 SUBCOMMANDS = {

@@ -1,4 +1,4 @@
-"""Stored runs as Markdown tables, for a terminal and for docs/quality.md."""
+"""What was measured as Markdown tables, for a terminal and for docs/quality.md and docs/privacy.md."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from ragapp.evaluation.errors import EvaluationError
 from ragapp.evaluation.measures import HEADLINE, MEASURES
 from ragapp.evaluation.models import EvaluationKind, EvaluationRun
 from ragapp.evaluation.reports import curves_of
+from ragapp.evaluation.routing import RoutingReport
 
 _STAGES = ("condense", "retrieve", "check", "first_token", "cite", "total")
 
@@ -77,6 +78,26 @@ def _of_refusals(run: EvaluationRun) -> Iterator[str]:
                 for each in points
             ],
         )
+
+
+def lines_of_routing(report: RoutingReport) -> Iterator[str]:
+    """What the gate lets pass: by group and signal, and with each signal left out."""
+    names = list(report.groups[0].held)
+    yield from _table(
+        ["texts", "number", "pass the gate [95 %]", *(f"held by {name}" for name in names), "in doubt"],
+        [
+            [each.group, str(each.texts), f"{each.passed / each.texts:.3f} [{each.low:.3f}, {each.high:.3f}]"]
+            + [f"{share:.3f}" for share in (*each.held.values(), each.unknown)]
+            for each in report.groups
+        ],
+    )
+    yield ""
+    yield from _table(
+        ["without", "must stay, and pass", "generic, and pass"],
+        [[each.signal or "none left out", f"{each.leaked:.3f}", f"{each.covered:.3f}"] for each in report.ablation],
+    )
+    yield ""
+    yield "A look takes {:.1f} ms at the median, {:.1f} at the 95th percentile.".format(*report.milliseconds)
 
 
 _OF = {

@@ -15,7 +15,7 @@ from ragapp.gateway.base import Decision, Finding, Signal, Verdict
 from ragapp.gateway.egress import ClearedPrompt, Sealer
 from ragapp.gateway.errors import NotClearedError
 from ragapp.gateway.gate import Gate
-from tests.ragapp.gateway.routing import Always
+from tests.ragapp.gateway.routing import always
 
 ROOT = Path(__file__).parents[3]
 CLEAN = Signal(name="secrets", finding=Finding.CLEAN)
@@ -23,7 +23,7 @@ CLEAN = Signal(name="secrets", finding=Finding.CLEAN)
 
 def seal(question: str, decision: Decision, *, now: Finding = Finding.CLEAN) -> ClearedPrompt:
     """Sealed where the gate's one signal says `now`."""
-    return Sealer(Gate([Always("secrets", now)])).seal(question, decision)
+    return Sealer(Gate([always("secrets", now)])).seal(question, decision)
 
 
 def decision(*signals: Signal, verdict: Verdict = Verdict.OUTSIDE) -> Decision:

@@ -11,8 +11,7 @@ from ragapp.gateway.egress import Sealer
 from ragapp.gateway.errors import NotClearedError
 from ragapp.gateway.gate import Gate
 from ragapp.gateway.router import Asked, verdict_of
-from ragapp.gateway.signals.base import Outgoing
-from tests.ragapp.gateway.routing import Always, router
+from tests.ragapp.gateway.routing import Said, always, router
 
 HARMLESS = "What is a mutex?"
 _OVER = threading.Event()
@@ -31,6 +30,7 @@ def _hangs(name: str) -> Signal:
     return Signal(name, Finding.CLEAN)
 
 
+# The types are wrong on purpose where a signal breaks its own port.
 FAULTS: dict[str, Callable[[str], Signal]] = {
     "raises": _raises,
     "ends the thread": _ends,
@@ -43,17 +43,6 @@ FAULTS: dict[str, Callable[[str], Signal]] = {
 }
 
 
-class Faulty:
-    """A signal with a fault."""
-
-    def __init__(self, name: str, fault: Callable[[str], Signal]) -> None:
-        self.name = name
-        self._fault = fault
-
-    def look(self, outgoing: Outgoing) -> Signal:
-        return self._fault(self.name)
-
-
 @pytest.fixture(autouse=True)
 def _hanging_ends() -> object:
     _OVER.clear()
@@ -63,7 +52,7 @@ def _hanging_ends() -> object:
 
 def gate_with(name: str, fault: Callable[[str], Signal]) -> Gate:
     """The product's signals, all CLEAN but this one."""
-    signals = [Faulty(each, fault) if each == name else Always(each) for each in wiring.gate().names]
+    signals = [Said(each, lambda _: fault(name)) if each == name else always(each) for each in wiring.gate().names]
     # Short where the whole of it is waited for; long elsewhere, so that a busy machine is not what keeps it inside.
     return Gate(signals, each_s=0.02, all_s=0.05) if fault is _hangs else Gate(signals, each_s=10, all_s=10)
 

@@ -9,17 +9,7 @@ import pytest
 from ragapp.gateway.base import Finding, Signal
 from ragapp.gateway.gate import Gate
 from ragapp.gateway.signals.base import Outgoing
-
-
-class Said:
-    """A signal that does what it is told."""
-
-    def __init__(self, name: str, look: Callable[[Outgoing], Signal] | None = None) -> None:
-        self.name = name
-        self._look = look or (lambda _: Signal(name, Finding.CLEAN))
-
-    def look(self, outgoing: Outgoing) -> Signal:
-        return self._look(outgoing)
+from tests.ragapp.gateway.routing import Said
 
 
 def _fails(_: Outgoing) -> Signal:

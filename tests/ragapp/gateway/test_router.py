@@ -10,7 +10,7 @@ from ragapp.gateway.errors import LedgerUnavailableError
 from ragapp.gateway.gate import Gate
 from ragapp.gateway.ledger import MemoryLedger
 from ragapp.gateway.router import Asked, verdict_of
-from tests.ragapp.gateway.routing import KEY, Always, router
+from tests.ragapp.gateway.routing import KEY, always, router
 
 
 @dataclass
@@ -62,7 +62,7 @@ def test_a_conversation_and_a_choice_of_documents_stay_inside(asked: Asked, find
 
 def test_what_the_gate_says_of_the_words_is_part_of_the_decision_and_of_the_record() -> None:
     ledger = MemoryLedger(KEY)
-    gate = Gate([Always("secrets", Finding.DENY), Always("form", Finding.UNKNOWN)])
+    gate = Gate([always("secrets", Finding.DENY), always("form", Finding.UNKNOWN)])
     decided = router(ledger, gate=gate).decide(Asked("hunter2"), Found(relevant=False), model="qwen")
     assert [signal.name for signal in decided.signals] == ["switches", "provenance", "proximity", "secrets", "form"]
     recorded = ledger.links[0].body["signals"]
