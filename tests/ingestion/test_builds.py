@@ -398,7 +398,8 @@ def test_another_language_is_noticed_and_answered_by_a_rebuild(
         english = built(engine.catalog()).generation
         assert engine.index().identity.language == "english"
         settings.INGESTION = settings.INGESTION.model_copy(update={"search_language": "german"})
-        monkeypatch.setattr(engine, "_live", None)
+        # Looked up at each call; taking the opened one away would bring it back, closed, when the test is over.
+        monkeypatch.setattr(engine, "RESOLVE_EVERY_S", -1.0)
         assert engine.is_outdated()
         with pytest.raises(IndexMismatchError):
             engine.index()
